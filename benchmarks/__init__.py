@@ -1,0 +1,14 @@
+"""Benchmarks of covector; timings never decide a test, they are made here.
+
+``python -m benchmarks eager``
+    Derivatives against torch.func, autograd, JAX without ``jit``, and NumPy by hand: interleaved in one process,
+    after all results have been checked against each other. Says which targets are reached.
+``python -m benchmarks imports``
+    ``import covector`` against ``import numpy`` and ``import optree``, in fresh processes.
+``python -m benchmarks memory``
+    Resident memory over many random calls of nested transforms.
+``python -m benchmarks profile``
+    Python frames per operation, and the functions in which covector's own time goes.
+
+A library that is not installed is reported as such and left out.
+"""

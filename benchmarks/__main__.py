@@ -1,0 +1,118 @@
+"""``python -m benchmarks``: the command line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from .threads import limit_threads
+
+# The commands import their modules late: threads must be limited before NumPy loads.
+
+
+def _eager(options: argparse.Namespace) -> int:
+    limit_threads(options.threads)
+    from . import report
+    from .eager import Disagreement, measure
+    from .peers import load_peers
+    from .workloads import all_workloads
+
+    workloads = [workload for workload in all_workloads() if options.only in workload.name]
+    if not workloads:
+        names = ", ".join(dict.fromkeys(workload.name for workload in all_workloads()))
+        print(f"error: --only {options.only!r} is in no workload's name; there are: {names}", file=sys.stderr)
+        return 2
+    peers, missing = load_peers(options.threads)
+    facts = report.environment(peers, missing, options.threads)
+    print(*report.environment_lines(facts), "", sep="\n")
+    names = report.columns(peers)
+    rounds, seconds = (7, 0.004) if options.quick else (options.rounds, 0.01)
+    print(report.header(names), flush=True)
+    rows = []
+    for workload in workloads:
+        try:
+            rows.append(measure(workload, peers, rounds=rounds, seconds=seconds))
+        except Disagreement as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        print(report.line(rows[-1], names), flush=True)
+    print(f"\nMedians of {rounds} interleaved rounds; 'x': the time as a multiple of covector's, paired by round.")
+    busy = {name: report.busy_cores(rows, name) for name in names}
+    print("Cores kept busy: " + ", ".join(f"{name} {value:.2f}" for name, value in busy.items() if value is not None))
+    print(*report.notes(rows, names), sep="\n")
+    print("\nTargets", *report.verdicts(rows), sep="\n")
+    if options.json:
+        options.json.write_text(json.dumps(report.data(rows, facts), indent=1), encoding="utf-8")
+    if options.markdown:
+        options.markdown.write_text(report.markdown(rows, names, facts), encoding="utf-8")
+    return 1 if any(row.failures for row in rows) else 0
+
+
+def _imports(options: argparse.Namespace) -> int:
+    from .imports import main
+
+    return main(options.processes)
+
+
+def _memory(options: argparse.Namespace) -> int:
+    limit_threads(1)
+    from .memory import main
+
+    return main(options.calls, options.seed)
+
+
+def _profile(options: argparse.Namespace) -> int:
+    limit_threads(1)
+    from .profile import main
+
+    return main(options.only, options.lines)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    top = argparse.ArgumentParser(prog="python -m benchmarks", description="Benchmarks of covector.")
+    commands = top.add_subparsers(dest="command", required=True)
+
+    eager = commands.add_parser("eager", help="derivatives against torch.func, autograd, JAX without jit, and by hand")
+    eager.add_argument("--threads", type=_positive, default=1, help="threads for every library (default: 1)")
+    eager.add_argument("--rounds", type=_positive, default=31, help="interleaved rounds (default: 31)")
+    eager.add_argument("--quick", action="store_true", help="fewer and shorter rounds: rough figures in seconds")
+    eager.add_argument("--only", metavar="TEXT", default="", help="only the workloads with TEXT in their name")
+    eager.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
+    eager.add_argument("--markdown", type=Path, metavar="FILE", help="write the table for the documentation")
+    eager.set_defaults(run=_eager)
+
+    imports = commands.add_parser("imports", help="time of `import covector` against NumPy and optree")
+    imports.add_argument("--processes", type=_positive, default=15, help="fresh processes each (default: 15)")
+    imports.set_defaults(run=_imports)
+
+    memory = commands.add_parser("memory", help="resident memory over many random calls of nested transforms")
+    memory.add_argument("--calls", type=_positive, default=200_000, help="number of calls (default: 200,000)")
+    memory.add_argument("--seed", type=int, default=0, help="seed of the random programs (default: 0)")
+    memory.set_defaults(run=_memory)
+
+    profile = commands.add_parser("profile", help="Python frames per operation and where the time goes")
+    profile.add_argument("--only", metavar="TEXT", default="", help="only the cases with TEXT in their name")
+    profile.add_argument("--lines", type=_positive, default=12, help="functions listed per case (default: 12)")
+    profile.set_defaults(run=_profile)
+    return top
+
+
+def main() -> int:
+    """Run the command line."""
+    options = parser().parse_args()
+    result: int = options.run(options)
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""Cotangent arithmetic shared by the tape's pullback and the transposition of recorded programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .tracer import Tracer
+from .values import dtype_of, shape_of
+
+__all__ = ["Scatter", "add_cotangent", "narrow", "unbroadcast", "zeros"]
+
+_ndarray = np.ndarray
+
+
+class Scatter:
+    """The cotangent of an indexing: `values` at `index` of an array of zeros, not yet written out.
+
+    Adding it to a buffer that is ours touches only the indexed elements, so that reading n elements one by one
+    costs O(n) backwards and not O(n²).
+    """
+
+    __slots__ = ("dense", "dtype", "index", "shape", "unique", "values")
+
+    def __init__(self, index: Any, values: Any, shape: tuple[int, ...], unique: bool, dense: Any) -> None:
+        self.index = index
+        self.values = values
+        self.shape = shape
+        self.dtype = dtype_of(values)
+        self.unique = unique
+        self.dense = dense
+
+    def add_into(self, total: np.ndarray[Any, Any]) -> None:
+        """Add to `total`, a buffer nobody else sees."""
+        if self.unique:
+            total[self.index] += self.values
+        else:
+            np.add.at(total, self.index, self.values)
+
+
+def zeros(x: Any) -> Any:
+    """Zeros of the shape, dtype and kind (NumPy scalar or array) of `x`."""
+    shape = shape_of(x)
+    dtype = dtype_of(x)
+    return np.zeros(shape, dtype) if shape or isinstance(x, _ndarray) else dtype.type(0)
+
+
+def narrow(ct: Any, dtype: np.dtype[Any]) -> Any:
+    """Return `ct` in `dtype`: the transpose of NumPy's widening; of real into complex it is the real part."""
+    if ct.dtype.kind == "c" and dtype.kind != "c":
+        ct = np.real(ct)
+        if ct.dtype == dtype:
+            return ct
+    return ct.astype(dtype)
+
+
+def unbroadcast(ct: Any, x: Any) -> Any:
+    """Sum `ct` over the axes along which `x` was broadcast: the transpose of NumPy's broadcasting."""
+    shape = shape_of(x)
+    if ct.shape == shape:
+        return ct
+    if not shape:
+        return ct.sum()
+    extra = len(ct.shape) - len(shape)
+    if extra:
+        ct = ct.sum(axis=tuple(range(extra)))
+    axes = tuple(i for i, (n, m) in enumerate(zip(shape, ct.shape, strict=True)) if n == 1 and m != 1)
+    if axes:
+        ct = ct.sum(axis=axes, keepdims=True)
+    return ct
+
+
+def add_cotangent(totals: list[Any], owned: bytearray, slot: int, ct: Any, x: Any) -> None:
+    """Add `ct` to ``totals[slot]``, the cotangent of `x`, in place once the buffer is ours (``owned[slot]``)."""
+    dtype = dtype_of(x)
+    total = totals[slot]
+    if type(ct) is Scatter:
+        if type(ct.values) is Scatter or isinstance(ct.values, Tracer) or isinstance(total, Tracer) or not ct.shape:
+            ct = ct.dense()
+        else:
+            _scatter(totals, owned, slot, ct, dtype)
+            return
+    if ct.dtype != dtype:
+        ct = narrow(ct, dtype)
+    if total is None:
+        totals[slot] = ct
+    elif owned[slot] and not isinstance(ct, Tracer):
+        np.add(total, ct, out=total)
+    else:
+        total = totals[slot] = total + ct
+        owned[slot] = type(total) is _ndarray
+
+
+def _scatter(totals: list[Any], owned: bytearray, slot: int, ct: Scatter, dtype: np.dtype[Any]) -> None:
+    total = totals[slot]
+    if ct.dtype != dtype:
+        ct.values = narrow(ct.values, dtype)
+    if total is None:
+        total = totals[slot] = np.zeros(ct.shape, dtype)
+        owned[slot] = 1
+    elif not owned[slot]:
+        total = totals[slot] = np.array(total)
+        owned[slot] = 1
+    ct.add_into(total)

@@ -1,0 +1,85 @@
+"""How NumPy's protocols find us: the tables from NumPy's functions to ours, filled by `ops` and `numpy_api`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .errors import NotDifferentiableError, TracerConversionError, caller
+from .tracer import Tracer
+from .values import SCALAR_TYPES
+
+__all__ = ["FUNCTIONS", "REFUSED", "UFUNCS", "UFUNC_METHODS", "array_function", "array_ufunc", "as_operand"]
+
+UFUNCS: dict[Any, Callable[..., Any]] = {}
+"""ufunc → callable taking its inputs (a Primitive, usually)."""
+
+UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
+"""``"reduce"``, ``"accumulate"``, ``"outer"``, ``"at"``, … → handler ``(ufunc, *inputs, **kwargs)``; ``"__call__"``
+is the handler of plain calls with keyword arguments (``where=``, ``dtype=``, ``out=`` …)."""
+
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+"""Function with an ``__array_function__`` hook → callable with the same signature."""
+
+REFUSED: dict[Any, str] = {}
+"""Function → why it has no derivative here, and the supported form."""
+
+_OPERANDS = (np.ndarray, Tracer, np.generic, *SCALAR_TYPES)
+
+
+def as_operand(x: Any, function: str) -> Any:
+    """Return `x` as an operand of `function`: arrays, scalars and tracers as they are, sequences as arrays."""
+    if isinstance(x, _OPERANDS):
+        return x
+    try:
+        array = np.asarray(x)
+    except TracerConversionError as error:
+        raise TracerConversionError(
+            f"{function} got a {type(x).__name__} that holds traced values (at {caller()}); "
+            f"build the array with np.stack([...]) first"
+        ) from error
+    if array.dtype == object:
+        hint = "; use x.toarray(), or keep sparse matrices out of the differentiated function"
+        raise NotDifferentiableError(
+            f"{function} of a traced value and a {type(x).__module__}.{type(x).__name__} is not supported"
+            f"{hint if hasattr(x, 'toarray') else ''} (at {caller()})"
+        )
+    return array
+
+
+def _describe(function: Any) -> str:
+    name = getattr(function, "__name__", repr(function))
+    module = getattr(function, "__module__", None) or ("numpy" if isinstance(function, np.ufunc) else "")
+    if isinstance(function, np.ufunc) and getattr(np, name, None) is not function:
+        module = "scipy.special"
+    return f"{module}.{name}".removeprefix(".").replace("numpy.", "np.", 1)
+
+
+def array_ufunc(self: Tracer, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    """Answer ``__array_ufunc__`` for traced values."""
+    handler = UFUNCS.get(ufunc)
+    if handler is None:
+        raise _unsupported(ufunc, self)
+    if method == "__call__" and not kwargs:
+        for x in inputs:
+            if not isinstance(x, _OPERANDS):
+                inputs = tuple(as_operand(y, _describe(ufunc)) for y in inputs)
+                break
+        return handler(*inputs)
+    return UFUNC_METHODS[method](ufunc, *inputs, **kwargs)
+
+
+def array_function(self: Tracer, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Answer ``__array_function__`` for traced values."""
+    handler = FUNCTIONS.get(func)
+    if handler is None:
+        raise _unsupported(func, self)
+    return handler(*args, **kwargs)
+
+
+def _unsupported(function: Any, tracer: Tracer) -> NotDifferentiableError:
+    name = _describe(function)
+    reason = REFUSED.get(function, "it has no derivative rule; write it with functions that have one")
+    return NotDifferentiableError(f"{name} met a value traced by {tracer._trace.name} at {caller()}: {reason}")

@@ -1,0 +1,63 @@
+"""The error classes, and the caller's place in the source for their messages."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+__all__ = [
+    "ConcretizationError",
+    "CovectorError",
+    "CustomRuleError",
+    "LeakedTracerError",
+    "NotDifferentiableError",
+    "TracerConversionError",
+    "caller",
+]
+
+_OURS = str(Path(__file__).resolve().parent.parent)
+_LIBRARIES = tuple(
+    str(Path(module.__file__).resolve().parent)
+    for module in (sys.modules.get("numpy"), sys.modules.get("optree"))
+    if module is not None and module.__file__
+)
+
+
+class CovectorError(Exception):
+    """Base class of the errors that covector raises itself."""
+
+
+class NotDifferentiableError(CovectorError, TypeError):
+    """A traced value met a function that has no derivative rule, or an output or input that cannot be differentiated."""
+
+
+class TracerConversionError(CovectorError, TypeError):
+    """A traced value was about to become a plain number or array, which would drop its derivative."""
+
+
+class LeakedTracerError(CovectorError, RuntimeError):
+    """A traced value was used after the transform that made it had ended."""
+
+
+class ConcretizationError(CovectorError, TypeError):
+    """Python asked for one concrete value where there is a batch of values, or none yet."""
+
+
+class CustomRuleError(CovectorError, TypeError):
+    """A custom derivative rule is missing, or returned something of the wrong structure."""
+
+
+def caller() -> str:
+    """Return ``"file:line"`` of the innermost frame that is neither ours nor NumPy's.
+
+    Frames of the test and example files that live beside the package count as the user's.
+    """
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith(_OURS) and not name.startswith(_LIBRARIES):
+            return f"{name}:{frame.f_lineno}"
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+    return "<unknown>"

@@ -1,0 +1,245 @@
+"""Recorded programs: what `make_graph`, `eval_shape`, `linearize` and the transposition of a jvp rule build.
+
+A `GraphTrace` follows values of which only shape and dtype are known and writes down each primitive it meets.
+Operations on plain arrays never reach it: they are computed at once and enter the program as constants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .cotangents import add_cotangent
+from .errors import ConcretizationError, NotDifferentiableError, caller
+from .primitive import Primitive, bind
+from .protect import fixed
+from .surface import TracedArray, TracedValue
+from .tracer import Trace, Tracer
+from .values import Aval, Shape, aval_of
+
+__all__ = ["Equation", "Graph", "GraphTrace", "GraphTracer", "Var", "record"]
+
+
+class Var:
+    """A variable of a graph; it has a shape and a dtype but no value."""
+
+    __slots__ = ("aval", "index")
+
+    def __init__(self, index: int, aval: Aval) -> None:
+        self.index = index
+        self.aval = aval
+
+    @property
+    def shape(self) -> Shape:
+        return self.aval.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.aval.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self.aval.ndim
+
+    @property
+    def size(self) -> int:
+        return self.aval.size
+
+    def __repr__(self) -> str:
+        letters, i = "", self.index
+        while True:
+            letters = "abcdefghijklmnopqrstuvwxyz"[i % 26] + letters
+            i = i // 26 - 1
+            if i < 0:
+                return letters
+
+
+class Equation:
+    """``outputs = primitive(*inputs, **params)``; an input is a `Var` or a constant."""
+
+    __slots__ = ("inputs", "outputs", "params", "primitive")
+
+    def __init__(
+        self, primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any], outputs: Sequence[Var]
+    ) -> None:
+        self.primitive = primitive
+        self.inputs = inputs
+        self.params = params
+        self.outputs = outputs
+
+    def __repr__(self) -> str:
+        left = ", ".join(f"{v}:{v.aval}" for v in self.outputs)
+        right = ", ".join(_show(x) for x in self.inputs)
+        params = ", ".join(f"{k}={v!r}" for k, v in self.params.items())
+        return f"{left} = {self.primitive}({right}{'; ' if params else ''}{params})"
+
+
+def _show(x: Any) -> str:
+    if isinstance(x, Var) or np.shape(x) == ():
+        return repr(x)
+    return f"{x.dtype}[{','.join(map(str, x.shape))}]"
+
+
+class Graph:
+    """A straight-line program: equations in order, input variables, and outputs (variables or constants)."""
+
+    __slots__ = ("count", "equations", "inputs", "outputs")
+
+    def __init__(self) -> None:
+        self.equations: list[Equation] = []
+        self.inputs: list[Var] = []
+        self.outputs: list[Any] = []
+        self.count = 0
+
+    def variable(self, aval: Aval) -> Var:
+        """Make a fresh variable."""
+        var = Var(self.count, aval)
+        self.count += 1
+        return var
+
+    def run(self, *args: Any) -> list[Any]:
+        """Evaluate the program; the arguments may be traced."""
+        values: list[Any] = [None] * self.count
+        for var, arg in zip(self.inputs, args, strict=True):
+            values[var.index] = arg
+        for eq in self.equations:
+            out = bind(eq.primitive, [values[x.index] if type(x) is Var else x for x in eq.inputs], eq.params)
+            if eq.primitive.multiple:
+                for var, x in zip(eq.outputs, out, strict=True):
+                    values[var.index] = x
+            else:
+                values[eq.outputs[0].index] = out
+        return [values[x.index] if type(x) is Var else x for x in self.outputs]
+
+    def transpose(self, cts: Sequence[Any]) -> list[Any]:
+        """Apply the transpose of this program, which must be linear, to the cotangents of its outputs.
+
+        Entries of `cts` and of the result are None where zero.
+        """
+        totals: list[Any] = [None] * self.count
+        owned = bytearray(self.count)
+        for x, ct in zip(self.outputs, cts, strict=True):
+            if type(x) is Var and ct is not None:
+                add_cotangent(totals, owned, x.index, ct, x)
+        for eq in reversed(self.equations):
+            ct = [totals[v.index] for v in eq.outputs] if eq.primitive.multiple else totals[eq.outputs[0].index]
+            if ct is None or (eq.primitive.multiple and all(c is None for c in ct)):
+                continue
+            wanted = [type(x) is Var for x in eq.inputs]
+            for x, c in zip(eq.inputs, _transpose_equation(eq, ct, wanted), strict=True):
+                if c is not None and type(x) is Var:
+                    add_cotangent(totals, owned, x.index, c, x)
+        return [totals[v.index] for v in self.inputs]
+
+    def __repr__(self) -> str:
+        head = ", ".join(f"{v}:{v.aval}" for v in self.inputs)
+        body = "".join(f"\n    {eq}" for eq in self.equations)
+        return f"graph({head}):{body}\n    return {', '.join(_show(x) for x in self.outputs)}"
+
+    def __iter__(self) -> Iterator[Equation]:
+        return iter(self.equations)
+
+    def __len__(self) -> int:
+        return len(self.equations)
+
+
+def _transpose_equation(eq: Equation, ct: Any, wanted: list[bool]) -> Sequence[Any]:
+    try:
+        return eq.primitive.vjp(ct, wanted, None, eq.inputs, **eq.params)  # type: ignore[no-any-return]
+    except (TypeError, AttributeError) as error:
+        if isinstance(error, NotDifferentiableError) or not _blames_var(error):
+            raise
+        raise NotDifferentiableError(f"{eq.primitive} is not linear in its traced argument: {eq}") from error
+
+
+def _blames_var(error: Exception) -> bool:
+    return "Var" in str(error)
+
+
+class GraphTracer(TracedValue):
+    """A value known by shape and dtype only."""
+
+    __slots__ = ("var",)
+    var: Var
+
+    def __init__(self, trace: GraphTrace, var: Var) -> None:
+        self._trace = trace
+        self.var = var
+        self.value = None
+
+    @property
+    def shape(self) -> Shape:
+        return self.var.aval.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.var.aval.dtype
+
+    def clone(self) -> Tracer:
+        return type(self)(self._trace, self.var)  # type: ignore[arg-type]
+
+    def _number(self, purpose: str) -> Any:
+        raise ConcretizationError(
+            f"{purpose} at {caller()} needs the value of a {self.var.aval} of which {self._trace.name} knows only "
+            f"shape and dtype; use np.where, or keep the decision outside the traced function"
+        )
+
+    def _show(self) -> str:
+        return repr(self.var)
+
+
+class GraphArray(TracedArray, GraphTracer):
+    """A `GraphTracer` of one or more dimensions."""
+
+    __slots__ = ()
+
+
+class GraphTrace(Trace):
+    """Records primitives into a `Graph`."""
+
+    __slots__ = ("graph",)
+
+    def __init__(self, name: str = "make_graph") -> None:
+        super().__init__(name)
+        self.graph = Graph()
+
+    def input(self, aval: Aval) -> GraphTracer:
+        """Make an input variable and a tracer of it."""
+        var = self.graph.variable(aval)
+        self.graph.inputs.append(var)
+        return self.tracer(var)
+
+    def tracer(self, var: Var) -> GraphTracer:
+        """Make a tracer of `var`."""
+        return (GraphArray if var.aval.shape else GraphTracer)(self, var)
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        self.check_alive(primitive)
+        inputs = [self.lower(x) for x in args]
+        avals = primitive.aval(*[x.aval if type(x) is Var else aval_of(x) for x in inputs], **params)
+        outputs = [self.graph.variable(a) for a in (avals if primitive.multiple else (avals,))]
+        self.graph.equations.append(Equation(primitive, inputs, params, outputs))
+        tracers = tuple(self.tracer(v) for v in outputs)
+        return tracers if primitive.multiple else tracers[0]
+
+    def lower(self, x: Any) -> Any:
+        """The variable of a tracer of ours; anything else is a constant, safe from later writes."""
+        return x.var if isinstance(x, GraphTracer) and x._trace is self else fixed(x)
+
+
+def record(function: Callable[..., Any], avals: Sequence[Aval], name: str) -> Graph:
+    """Record ``function(*tracers)``, which returns a flat sequence of outputs, on inputs of the given shapes.
+
+    An output of None becomes a constant None.
+    """
+    trace = GraphTrace(name)
+    try:
+        outputs = function(*[trace.input(a) for a in avals])
+        trace.graph.outputs = [trace.lower(x) for x in outputs]
+    finally:
+        trace.alive = False
+    return trace.graph
+
+

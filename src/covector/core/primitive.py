@@ -1,0 +1,127 @@
+"""Primitives, the unit that every transform understands, and `bind`, which routes a call to the right one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from .errors import NotDifferentiableError, caller
+from .tracer import Trace, Tracer
+
+__all__ = ["PRIMITIVES", "Primitive", "Refuse", "Sample", "bind"]
+
+PRIMITIVES: dict[str, Primitive] = {}
+"""Every primitive by name: the one registry that tests, tables and pickles read."""
+
+Rule = Callable[..., Any]
+
+
+class Sample(NamedTuple):
+    """One input on which every generic test exercises a primitive."""
+
+    args: tuple[Any, ...]
+    params: dict[str, Any] = {}
+    label: str = ""
+
+
+class Refuse:
+    """Stands in a rule slot that cannot be filled; calling it raises `NotDifferentiableError` with the reason."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        raise NotDifferentiableError(f"{self.reason} (at {caller()})")
+
+
+@dataclass(eq=False, slots=True)
+class Primitive:
+    """An operation together with all its rules.
+
+    Arrays are positional and static parameters are keywords, so a traced value can sit in one place only.
+    Rules are written in plain NumPy: on arrays they run as they stand, on traced values they are traced.
+    The family builders of `covector.ops.families` fill most slots.
+
+    Attributes
+    ----------
+    name : str
+        Unique; primitives pickle by it.
+    impl : callable
+        ``impl(*args, **params)`` on plain arrays.
+    aval : callable
+        ``aval(*avals, **params)``: the abstract output, or a tuple of them when `multiple`.
+    jvp : callable
+        ``jvp(args, tangents, out, **params)``: the output tangent(s); None stands for zero on both sides.
+    vjp : callable
+        ``vjp(ct, wanted, out, args, **params)``: one cotangent per argument, None where not wanted or zero.
+        For an argument in which the primitive is linear only shape and dtype may be read, so that the same
+        rule transposes recorded linear programs. Result dtypes may be wider or complex; the caller narrows.
+    batch : callable
+        ``batch(trace, args, batched, **params)``: the output(s) with the batch axis first;
+        where ``batched[i]`` the axis is first in ``args[i]``.
+    lower, sparsity : object
+        What the compiler and the sparsity analysis need; None until those parts read them.
+    samples : sequence of Sample
+        Inputs for the generic tests.
+    source : str
+        Paper or derivation, where not obvious.
+    family : str
+        Name of the builder.
+    multiple : bool
+        Whether the primitive returns a tuple.
+    constant : bool
+        Whether the output has no derivative by nature (comparisons, rounding, positions).
+    keeps : bool
+        Whether the derivative reads values of arguments (else constants need no protection from being overwritten).
+    singular : bool
+        Whether derivative rules can divide by zero at finite inputs; they then run without NumPy's warnings.
+    """
+
+    name: str
+    impl: Rule
+    aval: Rule
+    jvp: Rule
+    vjp: Rule
+    batch: Rule
+    lower: Any = None
+    sparsity: Any = None
+    samples: Sequence[Sample] = ()
+    source: str = ""
+    family: str = ""
+    multiple: bool = False
+    constant: bool = False
+    keeps: bool = True
+    singular: bool = False
+    numpy: tuple[Any, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if self.name in PRIMITIVES:
+            raise ValueError(f"the primitive {self.name!r} is declared twice")
+        PRIMITIVES[self.name] = self
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        return bind(self, args, params)
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _by_name, (self.name,)
+
+
+def _by_name(name: str) -> Primitive:
+    return PRIMITIVES[name]
+
+
+def bind(primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+    """Apply `primitive`: at once when no argument is traced, else as the innermost transform among them decides."""
+    top: Trace | None = None
+    for arg in args:
+        if isinstance(arg, Tracer):
+            trace = arg._trace
+            if top is None or trace.level > top.level:
+                top = trace
+    if top is None:
+        return primitive.impl(*args, **params)
+    return top.process(primitive, args, params)

@@ -1,0 +1,76 @@
+"""Keeps plain arrays that a derivative still needs from being changed under it.
+
+Small arrays are copied. Large ones are made read-only for as long as the transform runs, so that a write raises
+NumPy's error at the line that writes; when the derivative outlives the transform they are copied as well.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+__all__ = ["COPY_BELOW", "Holds", "fixed"]
+
+COPY_BELOW = 32768
+"""Bytes up to which a copy costs less than it is worth to think about."""
+
+_lock = threading.Lock()
+_held: dict[int, tuple[np.ndarray[Any, Any], int]] = {}
+
+
+def fixed(x: Any) -> Any:
+    """Return `x`, copied if it is an array that someone could still write to."""
+    if isinstance(x, np.ndarray) and (x.flags.writeable or x.base is not None):
+        return x.copy()
+    return x
+
+
+class Holds:
+    """The large arrays that one running transform keeps read-only."""
+
+    __slots__ = ("_arrays",)
+
+    def __init__(self) -> None:
+        self._arrays: list[np.ndarray[Any, Any]] = []
+
+    def protect(self, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Return `x` or a copy of it, safe from writes until `release`."""
+        if x.nbytes <= COPY_BELOW:
+            return fixed(x)  # type: ignore[no-any-return]
+        owner: Any = x
+        while isinstance(owner, np.ndarray):
+            self._hold(owner)
+            owner = owner.base
+        return x if owner is None else fixed(x)
+
+    def _hold(self, x: np.ndarray[Any, Any]) -> None:
+        with _lock:
+            held = _held.get(id(x))
+            if held is not None:
+                _held[id(x)] = (x, held[1] + 1)
+            elif x.flags.writeable:
+                x.flags.writeable = False
+                _held[id(x)] = (x, 1)
+            else:
+                return
+        self._arrays.append(x)
+
+    def release(self) -> None:
+        """Give the arrays back as they were."""
+        with _lock:
+            # The owner first: NumPy lets a view become writeable only when its base is.
+            for x in _owners_first(self._arrays):
+                array, count = _held[id(x)]
+                if count > 1:
+                    _held[id(x)] = (array, count - 1)
+                else:
+                    del _held[id(x)]
+                    array.flags.writeable = True
+        self._arrays.clear()
+
+
+def _owners_first(arrays: list[np.ndarray[Any, Any]]) -> Iterable[np.ndarray[Any, Any]]:
+    return sorted(arrays, key=lambda x: x.base is not None)

@@ -1,0 +1,76 @@
+"""What counts as an array, and the abstract value (shape and dtype) of one."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+__all__ = ["SCALAR_TYPES", "Aval", "aval_of", "dtype_of", "is_differentiable", "is_plain", "is_weak", "shape_of"]
+
+Shape = tuple[int, ...]
+
+SCALAR_TYPES = (float, int, complex, bool)
+_WEAK = frozenset(SCALAR_TYPES)
+_DTYPES = {
+    float: np.dtype(float),
+    int: np.dtype(int),
+    complex: np.dtype(complex),
+    bool: np.dtype(bool),
+}
+
+
+class Aval(NamedTuple):
+    """The shape and dtype of an array; `weak` marks a Python scalar, which never decides a result's dtype."""
+
+    shape: Shape
+    dtype: np.dtype[Any]
+    weak: bool = False
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    def __repr__(self) -> str:
+        return f"{self.dtype}[{','.join(map(str, self.shape))}]"
+
+
+def is_plain(x: object) -> bool:
+    """Whether `x` is an array in the sense of the contract, and not a traced one."""
+    return isinstance(x, (np.ndarray, np.generic, *SCALAR_TYPES))
+
+
+def is_weak(x: object) -> bool:
+    """Whether `x` is a Python scalar, whose dtype gives way to any array's (NEP 50)."""
+    return type(x) in _WEAK
+
+
+def shape_of(x: Any) -> Shape:
+    """The shape of an array, traced value, abstract value or Python scalar."""
+    try:
+        return x.shape  # type: ignore[no-any-return]
+    except AttributeError:
+        return ()
+
+
+def dtype_of(x: Any) -> np.dtype[Any]:
+    """The dtype of an array, traced value, abstract value or Python scalar."""
+    try:
+        return x.dtype  # type: ignore[no-any-return]
+    except AttributeError:
+        return _DTYPES[type(x)]
+
+
+def aval_of(x: Any) -> Aval:
+    """The abstract value of an array, traced value or Python scalar."""
+    return Aval(shape_of(x), dtype_of(x), is_weak(x))
+
+
+def is_differentiable(dtype: np.dtype[Any]) -> bool:
+    """Whether values of `dtype` are real or complex numbers; integers and bools are constants."""
+    return dtype.kind in "fc"

@@ -1,0 +1,39 @@
+"""Registration of our implementations of NumPy's functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..core.dispatch import FUNCTIONS, REFUSED
+from ..core.errors import NotDifferentiableError, caller
+
+__all__ = ["implements", "no_out", "refuse"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def implements(*functions: Any) -> Callable[[F], F]:
+    """Register the decorated function, of the same signature, as the answer to each of `functions`."""
+
+    def decorate(ours: F) -> F:
+        for function in functions:
+            FUNCTIONS[function] = ours
+        return ours
+
+    return decorate
+
+
+def refuse(function: Any, reason: str) -> None:
+    """Declare why `function` has no derivative here; the reason names the supported form."""
+    REFUSED[function] = reason
+
+
+def no_out(name: str, out: Any) -> None:
+    """Raise if the caller gave ``out=``, which traced values cannot be written to."""
+    if out is not None and out is not np._NoValue:
+        raise NotDifferentiableError(
+            f"np.{name}(..., out=...) with a traced value at {caller()} is not supported; use the returned array"
+        )

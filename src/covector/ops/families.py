@@ -1,0 +1,488 @@
+"""Builders: from the few rules that make a primitive what it is to all of its slots.
+
+=============  ===========================================  ================================================
+builder        what the author writes                       examples
+=============  ===========================================  ================================================
+elementwise    ∂out/∂xᵢ as `partials`                       sin, add, power
+linear         the transpose                                reshape, sum, fft
+multilinear    one transpose per argument                   matmul, einsum
+weighted       ∂out/∂x with the shape of x, summed by axis  max, prod
+general        the jvp, one linear term per argument        cholesky, eigh
+constant       nothing                                      floor, argmax, less
+=============  ===========================================  ================================================
+
+Forward and reverse mode come from the same entry, so they cannot drift apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..core.cotangents import unbroadcast
+from ..core.dispatch import UFUNCS
+from ..core.graph import Var, record
+from ..core.primitive import Primitive, Refuse, Rule, bind
+from ..core.tracer import Tracer, concrete
+from ..core.values import Aval, Shape, aval_of, dtype_of, is_differentiable, is_weak, shape_of
+
+__all__ = ["constant", "elementwise", "general", "linear", "multilinear", "product", "weighted"]
+
+Partial = Callable[..., Any] | int | Refuse | None
+
+_ndarray = np.ndarray
+
+
+# --- products ---------------------------------------------------------------------------------------------------------
+
+
+def _product_impl(t: Any, p: Any) -> Any:
+    r = t * p
+    # One cheap reduction tells whether any element is NaN; only then is it worth looking for zeros.
+    if type(r) is _ndarray:
+        flat = r.reshape(-1)
+        s = flat.dot(flat)
+        if s == s:
+            return r
+    elif r == r:
+        return r
+    return np.where(np.equal(t, 0), r.dtype.type(0), r)[()]
+
+
+def product(t: Any, p: Any) -> Any:
+    """Return the tangent or cotangent `t` times the partial derivative `p`, where zero times anything is zero.
+
+    This is what keeps the untaken side of a `where`, and directions that do not move, free of inf and NaN.
+    """
+    if type(p) is int:
+        return t if p == 1 else -t
+    if isinstance(t, Tracer) or isinstance(p, Tracer):
+        return bind(product_p, (t, p), {})
+    return _product_impl(t, p)
+
+
+# --- elementwise ------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=4096)
+def _result_dtype(impl: Rule, dtypes: tuple[Any, ...]) -> Any:
+    """The dtype(s) of an elementwise function, found by calling it on ones; Python scalars stand for weak types."""
+    with np.errstate(all="ignore"):
+        out = impl(*[dt(1) if isinstance(dt, type) else np.ones((), dt)[()] for dt in dtypes])
+    return tuple(x.dtype for x in out) if isinstance(out, tuple) else np.asarray(out).dtype
+
+
+def _elementwise_aval(impl: Rule) -> Rule:
+    def aval(*avals: Aval) -> Any:
+        shape = np.broadcast_shapes(*[a.shape for a in avals])
+        kinds = tuple(type(a.dtype.type(0).item()) if a.weak else a.dtype for a in avals)
+        dtype = _result_dtype(impl, kinds)
+        return tuple(Aval(shape, d) for d in dtype) if isinstance(dtype, tuple) else Aval(shape, dtype)
+
+    return aval
+
+
+def batch_elementwise(primitive: Callable[[], Primitive]) -> Rule:
+    """Batching rule of an elementwise primitive: line the ranks up behind the batch axis."""
+
+    def batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], **params: Any) -> Any:
+        rank = max(len(shape_of(x)) - b for x, b in zip(args, batched, strict=True))
+        return bind(primitive(), [_align(x, rank) if b else x for x, b in zip(args, batched, strict=True)], params)
+
+    return batch
+
+
+def _align(x: Any, rank: int) -> Any:
+    shape = shape_of(x)
+    missing = rank + 1 - len(shape)
+    return x.reshape(shape[:1] + (1,) * missing + shape[1:]) if missing else x
+
+
+def _evaluate(partial: Partial, out: Any, args: Sequence[Any]) -> Any:
+    return partial if type(partial) is int else partial(out, *args)  # type: ignore[misc,operator]
+
+
+def like(t: Any, out: Any) -> Any:
+    """Return the tangent `t` in the shape and dtype of its primal `out`."""
+    dtype = dtype_of(out)
+    if t.dtype != dtype:
+        t = np.real(t).astype(dtype) if t.dtype.kind == "c" and dtype.kind != "c" else t.astype(dtype)
+    shape = shape_of(out)
+    return t if t.shape == shape else np.broadcast_to(t, shape)
+
+
+def elementwise(
+    name: str,
+    ufunc: Any,
+    partials: Sequence[Partial] = (),
+    *,
+    impl: Rule | None = None,
+    singular: bool = True,
+    keeps: bool = True,
+    lower: Any = None,
+    samples: Sequence[Any] = (),
+    source: str = "",
+) -> Primitive:
+    """Declare an elementwise function.
+
+    Parameters
+    ----------
+    name : str
+        Unique name.
+    ufunc : ufunc or None
+        The NumPy (or SciPy) ufunc this answers, and its implementation unless `impl` is given.
+    partials : sequence
+        Per argument ``(out, *xs) -> ∂out/∂xᵢ`` in plain NumPy; 1 or -1 for these constants; None for an argument
+        without derivative (an integer order, say); `Refuse` with a reason where there is none to be had.
+        For a real result of complex input, p with ``dout = Re(p dx)``.
+    singular : bool
+        Whether a partial can be infinite or NaN at finite inputs.
+    keeps : bool
+        Whether a partial reads its arguments.
+    """
+    impl = impl or ufunc
+    partials = tuple(partials)
+
+    def jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
+        total = None
+        for partial, t in zip(partials, tangents, strict=True):
+            if t is not None and partial is not None:
+                term = product(t, _evaluate(partial, out, args))
+                total = term if total is None else total + term
+        return None if total is None else like(total, out)
+
+    def vjp(ct: Any, wanted: Sequence[bool], out: Any, args: Sequence[Any]) -> list[Any]:
+        cts: list[Any] = []
+        for partial, want, x in zip(partials, wanted, args, strict=True):
+            if not want or partial is None:
+                cts.append(None)
+            else:
+                cts.append(unbroadcast(product(ct, _evaluate(partial, out, args)), x))
+        return cts
+
+    primitive = Primitive(
+        name,
+        impl,
+        _elementwise_aval(impl),
+        jvp,
+        vjp,
+        batch_elementwise(lambda: primitive),
+        lower=lower,
+        sparsity="union",
+        samples=samples,
+        source=source,
+        family="elementwise",
+        keeps=keeps,
+        singular=singular,
+        numpy=(ufunc,) if ufunc is not None else (),
+    )
+    if ufunc is not None:
+        UFUNCS[ufunc] = primitive
+    return primitive
+
+
+product_p = elementwise(
+    "product",
+    None,
+    (lambda out, t, p: p, lambda out, t, p: t),
+    impl=_product_impl,
+    singular=False,
+    source="multiplication with 0·inf = 0·nan = 0 in its first argument",
+)
+
+
+# --- linear and multilinear -------------------------------------------------------------------------------------------
+
+
+def linear(
+    name: str,
+    impl: Rule,
+    *,
+    transpose: Rule,
+    aval: Rule,
+    batch: Rule,
+    samples: Sequence[Any] = (),
+    lower: Any = None,
+    sparsity: Any = "moves",
+    source: str = "",
+    numpy: Sequence[Any] = (),
+) -> Primitive:
+    """Declare a function that is linear in its first argument; the others (index arrays, masks) are constants.
+
+    Parameters
+    ----------
+    transpose : callable
+        ``transpose(ct, x, *rest, **params)`` with the shape of `x`, of which only shape and dtype may be read.
+    """
+
+    def jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any, **params: Any) -> Any:
+        return None if tangents[0] is None else bind(primitive, (tangents[0], *args[1:]), params)
+
+    def vjp(ct: Any, wanted: Sequence[bool], out: Any, args: Sequence[Any], **params: Any) -> list[Any]:
+        first = transpose(ct, *args, **params) if wanted[0] else None
+        return [first] + [None] * (len(args) - 1)
+
+    primitive = Primitive(
+        name,
+        impl,
+        aval,
+        jvp,
+        vjp,
+        batch,
+        lower=lower,
+        sparsity=sparsity,
+        samples=samples,
+        source=source,
+        family="linear",
+        keeps=False,
+        numpy=tuple(numpy),
+    )
+    return primitive
+
+
+def multilinear(
+    name: str,
+    impl: Rule,
+    *,
+    transposes: Sequence[Rule],
+    aval: Rule,
+    batch: Rule,
+    samples: Sequence[Any] = (),
+    lower: Any = None,
+    source: str = "",
+    numpy: Sequence[Any] = (),
+) -> Primitive:
+    """Declare a function that is linear in each of its arguments.
+
+    Parameters
+    ----------
+    transposes : sequence of callables
+        ``transposes[i](ct, *args, **params)``: the cotangent of argument i, of which only shape and dtype may be read.
+    """
+
+    def jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any, **params: Any) -> Any:
+        total = None
+        for i, t in enumerate(tangents):
+            if t is not None:
+                term = bind(primitive, (*args[:i], t, *args[i + 1 :]), params)
+                total = term if total is None else total + term
+        return None if total is None else like(total, out)
+
+    def vjp(ct: Any, wanted: Sequence[bool], out: Any, args: Sequence[Any], **params: Any) -> list[Any]:
+        return [rule(ct, *args, **params) if want else None for rule, want in zip(transposes, wanted, strict=True)]
+
+    primitive = Primitive(
+        name,
+        impl,
+        aval,
+        jvp,
+        vjp,
+        batch,
+        lower=lower,
+        sparsity="contracted",
+        samples=samples,
+        source=source,
+        family="multilinear",
+        numpy=tuple(numpy),
+    )
+    return primitive
+
+
+# --- weighted reductions ----------------------------------------------------------------------------------------------
+
+
+def keep_axes(x: Any, shape: Shape, axis: tuple[int, ...]) -> Any:
+    """Return the reduced `x` with its reduced axes put back as ones, so that it broadcasts against `shape`."""
+    return x.reshape(tuple(1 if i in axis else n for i, n in enumerate(shape)))
+
+
+def batch_reduction(primitive: Callable[[], Primitive]) -> Rule:
+    """Batching rule of ``reduction(x, axis=…)``: the axes move one to the right."""
+
+    def batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], *, axis: tuple[int, ...], **params: Any) -> Any:
+        return bind(primitive(), args, {"axis": tuple(i + 1 for i in axis), **params})
+
+    return batch
+
+
+def reduced_aval(dtype: Callable[[np.dtype[Any]], Any] = lambda d: d) -> Rule:
+    """Shape rule of ``reduction(x, axis=…)``."""
+
+    def aval(x: Aval, *, axis: tuple[int, ...], **params: Any) -> Aval:
+        return Aval(tuple(n for i, n in enumerate(x.shape) if i not in axis), np.dtype(dtype(x.dtype)))
+
+    return aval
+
+
+def weighted(
+    name: str,
+    impl: Rule,
+    *,
+    partial: Callable[..., Any],
+    aval: Rule | None = None,
+    singular: bool = False,
+    samples: Sequence[Any] = (),
+    lower: Any = None,
+    source: str = "",
+    numpy: Sequence[Any] = (),
+) -> Primitive:
+    """Declare a reduction ``impl(x, axis=(…))`` whose differential is ``Σ_axis w dx``.
+
+    Parameters
+    ----------
+    partial : callable
+        ``partial(out, x, axis)``: the weights w, of the shape of `x`; `out` has its reduced axes as ones.
+    """
+
+    def jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any, *, axis: tuple[int, ...]) -> Any:
+        (x,), (t,) = args, tangents
+        return None if t is None else product(t, partial(keep_axes(out, x.shape, axis), x, axis)).sum(axis=axis)
+
+    def vjp(ct: Any, wanted: Sequence[bool], out: Any, args: Sequence[Any], *, axis: tuple[int, ...]) -> list[Any]:
+        (x,) = args
+        weights = partial(keep_axes(out, x.shape, axis), x, axis)
+        return [product(keep_axes(ct, x.shape, axis), weights)]
+
+    primitive = Primitive(
+        name,
+        impl,
+        aval or reduced_aval(),
+        jvp,
+        vjp,
+        batch_reduction(lambda: primitive),
+        lower=lower,
+        sparsity="contracted",
+        samples=samples,
+        source=source,
+        family="weighted",
+        singular=singular,
+        numpy=tuple(numpy),
+    )
+    return primitive
+
+
+# --- general ----------------------------------------------------------------------------------------------------------
+
+
+def _add_outputs(a: Any, b: Any, multiple: bool) -> Any:
+    if not multiple:
+        return a + b
+    return tuple(y if x is None else x if y is None else x + y for x, y in zip(a, b, strict=True))
+
+
+def transpose_term(term: Callable[[Any], Any], x: Any, ct: Any, multiple: bool) -> Any:
+    """Apply to `ct` the transpose of the linear function `term` of an argument with the aval of `x`."""
+
+    def flat(t: Any) -> Any:
+        out = term(t)
+        return out if multiple else (out,)
+
+    aval = x.aval if type(x) is Var else aval_of(x)
+    graph = record(flat, [aval._replace(weak=False)], "transpose")
+    return graph.transpose(ct if multiple else (ct,))[0]
+
+
+def general(
+    name: str,
+    impl: Rule,
+    *,
+    jvps: Sequence[Rule | None],
+    aval: Rule,
+    batch: Rule,
+    multiple: bool = False,
+    singular: bool = True,
+    samples: Sequence[Any] = (),
+    lower: Any = None,
+    sparsity: Any = "dense",
+    source: str = "",
+    numpy: Sequence[Any] = (),
+) -> Primitive:
+    """Declare a function by its jvp; reverse mode transposes it.
+
+    Parameters
+    ----------
+    jvps : sequence of callables
+        ``jvps[i](t, out, *args, **params)``: the part of the output tangent(s) due to the tangent `t` of argument i,
+        written with operations that are linear in `t`. With `multiple`, a tuple in which None stands for zero.
+        None for an argument without derivative.
+    """
+
+    def jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any, **params: Any) -> Any:
+        total = None
+        for rule, t in zip(jvps, tangents, strict=True):
+            if t is not None and rule is not None:
+                term = rule(t, out, *args, **params)
+                total = term if total is None else _add_outputs(total, term, multiple)
+        if total is None:
+            return (None,) * len(out) if multiple else None
+        return tuple(None if t is None else like(t, y) for t, y in zip(total, out, strict=True)) if multiple else like(total, out)
+
+    def vjp(ct: Any, wanted: Sequence[bool], out: Any, args: Sequence[Any], **params: Any) -> list[Any]:
+        cts: list[Any] = []
+        for rule, want, x in zip(jvps, wanted, args, strict=True):
+            if not want or rule is None:
+                cts.append(None)
+            else:
+                term = lambda t, rule=rule: rule(t, out, *args, **params)  # noqa: E731
+                cts.append(transpose_term(term, x, ct, multiple))
+        return cts
+
+    primitive = Primitive(
+        name,
+        impl,
+        aval,
+        jvp,
+        vjp,
+        batch,
+        lower=lower,
+        sparsity=sparsity,
+        samples=samples,
+        source=source,
+        family="general",
+        multiple=multiple,
+        singular=singular,
+        numpy=tuple(numpy),
+    )
+    return primitive
+
+
+# --- constants --------------------------------------------------------------------------------------------------------
+
+_NO_DERIVATIVE = Refuse("this function is constant almost everywhere and has no derivative rule")
+
+
+def constant(
+    name: str,
+    impl: Rule,
+    *,
+    ufunc: Any = None,
+    aval: Rule | None = None,
+    batch: Rule | None = None,
+    multiple: bool = False,
+    samples: Sequence[Any] = (),
+    lower: Any = None,
+    numpy: Sequence[Any] = (),
+) -> Primitive:
+    """Declare a function without derivative by nature; elementwise unless `aval` and `batch` say otherwise."""
+    primitive = Primitive(
+        name,
+        impl,
+        aval or _elementwise_aval(impl),
+        _NO_DERIVATIVE,
+        _NO_DERIVATIVE,
+        batch or batch_elementwise(lambda: primitive),
+        lower=lower,
+        sparsity="none",
+        samples=samples,
+        family="constant",
+        multiple=multiple,
+        constant=True,
+        keeps=False,
+        numpy=(ufunc,) if ufunc is not None else tuple(numpy),
+    )
+    if ufunc is not None:
+        UFUNCS[ufunc] = primitive
+    return primitive

@@ -1,0 +1,167 @@
+"""Reading and its transpose, writing into zeros: basic indices (slices, integers, newaxis) and index arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.cotangents import Scatter
+from ..core.primitive import Sample
+from ..core.values import Aval, Shape
+from .families import linear
+from .samples import draw, sample
+
+__all__ = ["gather_p", "scatter_p", "slice_p", "unslice_p"]
+
+_ALL = slice(None)
+
+
+# --- basic indices ----------------------------------------------------------------------------------------------------
+
+
+def _unslice(v: Any, *, index: tuple[Any, ...], shape: Shape) -> Any:
+    out = np.zeros(shape, v.dtype)
+    out[index] = v
+    return out
+
+
+def _slice_transpose(ct: Any, x: Any, *, index: tuple[Any, ...]) -> Any:
+    shape = x.shape
+    return Scatter(index, ct, shape, True, lambda: unslice_p(ct, index=index, shape=shape))
+
+
+def _sliced_shape(shape: Shape, index: tuple[Any, ...]) -> Shape:
+    return np.broadcast_to(np.empty(()), shape)[index].shape
+
+
+_BASIC: list[tuple[Shape, tuple[Any, ...]]] = [
+    ((4,), (1,)),
+    ((4,), (slice(1, 3),)),
+    ((5,), (slice(None, None, -2),)),
+    ((2, 3), (_ALL, -1)),
+    ((2, 3), (None, slice(0, 1), slice(2, 0, -1))),
+    ((2, 3), (1, 2)),
+    ((3,), (slice(0, 0),)),
+]
+
+slice_p = linear(
+    "slice",
+    lambda x, *, index: x[index],
+    transpose=_slice_transpose,
+    aval=lambda x, *, index: Aval(_sliced_shape(x.shape, index), x.dtype),
+    batch=lambda trace, args, batched, *, index: slice_p(args[0], index=(_ALL, *index)),
+    samples=[
+        *[sample(draw(s), index=i, label=f"{list(s)}{i}") for s, i in _BASIC],
+        sample(draw((4,), np.float32), index=(slice(1, None),)),
+        sample(draw((4,), complex), index=(slice(1, None, 2),)),
+    ],
+)
+
+unslice_p = linear(
+    "unslice",
+    _unslice,
+    transpose=lambda ct, v, *, index, shape: ct[index],
+    aval=lambda v, *, index, shape: Aval(shape, v.dtype),
+    batch=lambda trace, args, batched, *, index, shape: unslice_p(
+        args[0], index=(_ALL, *index), shape=(trace.size, *shape)
+    ),
+    samples=[
+        *[sample(draw(_sliced_shape(s, i)), index=i, shape=s, label=f"{list(s)}{i}") for s, i in _BASIC],
+        sample(draw((2,), complex), index=(slice(1, None, 2),), shape=(4,)),
+    ],
+)
+
+
+# --- index arrays -----------------------------------------------------------------------------------------------------
+# gather: x[i, j, …] with index arrays on the leading axes of x; scatter: zeros, then out[i, j, …] += v.
+
+
+def _scatter(v: Any, *indices: Any, shape: Shape, unique: bool) -> Any:
+    out = np.zeros(shape, v.dtype)
+    if unique:
+        out[indices] = v
+    else:
+        np.add.at(out, indices, v)
+    return out
+
+
+def _gather_transpose(ct: Any, x: Any, *indices: Any, unique: bool) -> Any:
+    shape = x.shape
+    return Scatter(indices, ct, shape, unique, lambda: scatter_p(ct, *indices, shape=shape, unique=unique))
+
+
+def _index_shape(indices: Sequence[Any]) -> Shape:
+    return np.broadcast_shapes(*[np.shape(i) for i in indices])
+
+
+def _lanes(trace: Any, indices: Sequence[Any], batched: Sequence[bool]) -> list[Any]:
+    """Index arrays for a batch: one for the batch axis itself, and the others lined up behind it."""
+    rank = max(np.ndim(i) - b for i, b in zip(indices, batched, strict=True))
+    lanes = np.arange(trace.size).reshape((trace.size,) + (1,) * rank)
+    out = [lanes]
+    for i, b in zip(indices, batched, strict=True):
+        out.append(i.reshape((trace.size,) + (1,) * (rank + 1 - np.ndim(i)) + i.shape[1:]) if b else i)
+    return out
+
+
+def _gather_batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], *, unique: bool) -> Any:
+    x, *indices = args
+    if not batched[0]:
+        rank = max(np.ndim(i) - b for i, b in zip(indices, batched[1:], strict=True))
+        lined_up = [
+            i.reshape((trace.size,) + (1,) * (rank + 1 - np.ndim(i)) + i.shape[1:]) if b else i
+            for i, b in zip(indices, batched[1:], strict=True)
+        ]
+        return gather_p(x, *lined_up, unique=False)
+    return gather_p(x, *_lanes(trace, indices, batched[1:]), unique=unique)
+
+
+def _scatter_batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], *, shape: Shape, unique: bool) -> Any:
+    v, *indices = args
+    if not batched[0]:
+        v = np.broadcast_to(v, (trace.size, *np.shape(v)))
+    return scatter_p(v, *_lanes(trace, indices, batched[1:]), shape=(trace.size, *shape), unique=unique)
+
+
+_GATHER: list[tuple[Shape, tuple[Any, ...]]] = [
+    ((4,), (np.array([0, 2, 2]),)),
+    ((4, 2), (np.array([[3, 0], [1, 1]]),)),
+    ((3, 4), (np.array([0, 2]), np.array([1, -1]))),
+    ((3, 4), (np.array([[0], [2]]), np.array([1, 3]))),
+    ((3, 2), (np.array([], dtype=int),)),
+]
+
+
+def _scatter_samples() -> list[Sample]:
+    out = []
+    for shape, indices in _GATHER:
+        v = draw(_index_shape(indices) + shape[len(indices) :])
+        out.append(sample(v, *indices, shape=shape, unique=False, label=f"{list(shape)}"))
+    return out
+
+
+gather_p = linear(
+    "gather",
+    lambda x, *indices, unique: x[indices],
+    transpose=_gather_transpose,
+    aval=lambda x, *indices, unique: Aval(
+        np.broadcast_shapes(*[i.shape for i in indices]) + x.shape[len(indices) :], x.dtype
+    ),
+    batch=_gather_batch,
+    samples=[
+        *[sample(draw(s), *i, unique=False, label=f"{list(s)}") for s, i in _GATHER],
+        sample(draw((4,), complex), np.array([1, 3]), unique=True),
+        sample(draw((4,), np.float32), np.array([1, 3]), unique=True),
+    ],
+)
+
+scatter_p = linear(
+    "scatter",
+    _scatter,
+    transpose=lambda ct, v, *indices, shape, unique: gather_p(ct, *indices, unique=unique),
+    aval=lambda v, *indices, shape, unique: Aval(shape, v.dtype),
+    batch=_scatter_batch,
+    samples=_scatter_samples(),
+)

@@ -1,0 +1,113 @@
+"""Operations that only move elements: reshape, permute axes, broadcast."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.primitive import bind
+from ..core.tracer import Tracer
+from ..core.values import Aval, Shape
+from .families import linear
+from .samples import draw, sample
+
+__all__ = ["broadcast_axes", "broadcast_p", "reshape_p", "transpose_p"]
+
+
+# --- reshape ----------------------------------------------------------------------------------------------------------
+
+reshape_p = linear(
+    "reshape",
+    lambda x, *, shape: np.reshape(x, shape),
+    transpose=lambda ct, x, *, shape: ct.reshape(x.shape),
+    aval=lambda x, *, shape: Aval(shape, x.dtype),
+    batch=lambda trace, args, batched, *, shape: reshape_p(args[0], shape=(trace.size, *shape)),
+    samples=[
+        sample(draw((6,)), shape=(2, 3)),
+        sample(draw((2, 3), np.float32), shape=(3, 2)),
+        sample(draw((1,), complex), shape=()),
+        sample(draw(()), shape=(1, 1)),
+        sample(draw((0, 2)), shape=(3, 0)),
+    ],
+    numpy=(np.reshape, np.ravel),
+)
+
+
+# --- transpose --------------------------------------------------------------------------------------------------------
+
+
+def _inverse(axes: Sequence[int]) -> tuple[int, ...]:
+    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
+
+
+transpose_p = linear(
+    "transpose",
+    lambda x, *, axes: x.transpose(axes),
+    transpose=lambda ct, x, *, axes: transpose_p(ct, axes=_inverse(axes)),
+    aval=lambda x, *, axes: Aval(tuple(x.shape[i] for i in axes), x.dtype),
+    batch=lambda trace, args, batched, *, axes: transpose_p(args[0], axes=(0, *(i + 1 for i in axes))),
+    samples=[
+        sample(draw((2, 3)), axes=(1, 0)),
+        sample(draw((2, 3, 4), np.float32), axes=(2, 0, 1)),
+        sample(draw((3,), complex), axes=(0,)),
+        sample(draw((0, 2)), axes=(1, 0)),
+    ],
+    numpy=(np.transpose,),
+)
+
+
+# --- broadcast --------------------------------------------------------------------------------------------------------
+
+
+def _broadcast(x: Any, *, shape: Shape, axes: tuple[int, ...]) -> Any:
+    """Place the axes of `x` at positions `axes` of `shape` and repeat it along the others: a view with zero strides."""
+    x = np.asarray(x)
+    strides = [0] * len(shape)
+    for axis, n, stride in zip(axes, x.shape, x.strides, strict=True):
+        if n != 1:
+            strides[axis] = stride
+    if not math.prod(shape):
+        return np.empty(shape, x.dtype)
+    view = np.ndarray(shape, x.dtype, x, 0, tuple(strides)) if x.flags.c_contiguous else _strided(x, shape, axes)
+    view.flags.writeable = False
+    return view
+
+
+def _strided(x: Any, shape: Shape, axes: tuple[int, ...]) -> Any:
+    full = tuple(x.shape[axes.index(i)] if i in axes else 1 for i in range(len(shape)))
+    return np.broadcast_to(x.reshape(full), shape)
+
+
+def _sum_broadcast(ct: Any, x: Any, *, shape: Shape, axes: tuple[int, ...]) -> Any:
+    summed = tuple(i for i in range(len(shape)) if i not in axes or (x.shape[axes.index(i)] == 1 and shape[i] != 1))
+    return ct.sum(axis=summed).reshape(x.shape) if summed else ct
+
+
+broadcast_p = linear(
+    "broadcast",
+    _broadcast,
+    transpose=_sum_broadcast,
+    aval=lambda x, *, shape, axes: Aval(shape, x.dtype),
+    batch=lambda trace, args, batched, *, shape, axes: broadcast_p(
+        args[0], shape=(trace.size, *shape), axes=(0, *(i + 1 for i in axes))
+    ),
+    samples=[
+        sample(draw(()), shape=(2, 3), axes=()),
+        sample(draw((3,)), shape=(2, 3), axes=(1,)),
+        sample(draw((2,), np.float32), shape=(2, 3), axes=(0,)),
+        sample(draw((2, 1), complex), shape=(2, 3), axes=(0, 1)),
+        sample(draw((1,)), shape=(0, 2), axes=(1,)),
+    ],
+    numpy=(np.broadcast_to,),
+)
+
+
+def broadcast_axes(x: Any, shape: Shape, axis: tuple[int, ...]) -> Any:
+    """Put back the axes `axis` of `shape` that a reduction to `x` removed: the transpose of a sum."""
+    axes = tuple(i for i in range(len(shape)) if i not in axis)
+    if isinstance(x, Tracer):
+        return bind(broadcast_p, (x,), {"shape": shape, "axes": axes})
+    return _broadcast(x, shape=shape, axes=axes)

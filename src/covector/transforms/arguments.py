@@ -1,0 +1,175 @@
+"""What every transform does with its arguments: pick, flatten, check and name them in messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core import tree
+from ..core.tracer import Tracer
+from ..core.values import dtype_of, is_plain, shape_of
+
+__all__ = [
+    "bind_arguments",
+    "differentiated_leaves",
+    "fun_name",
+    "output_leaves",
+    "own",
+    "restore_kind",
+    "show_tree",
+    "split_aux",
+]
+
+_ndarray = np.ndarray
+
+
+def fun_name(fun: Any) -> str:
+    """The name of `fun` for messages."""
+    return getattr(fun, "__qualname__", None) or repr(fun)
+
+
+def check_callable(fun: Any, transform: str) -> None:
+    """Raise TypeError unless `fun` can be called."""
+    if not callable(fun):
+        raise TypeError(f"{transform}: the first argument must be a function, got {type(fun).__name__}: {fun!r}")
+
+
+def check_leaf(x: Any, place: str) -> None:
+    """Raise TypeError unless `x` is an array of numbers in the sense of the contract."""
+    if isinstance(x, Tracer):
+        return
+    if not is_plain(x):
+        raise TypeError(
+            f"{place} is a {type(x).__module__}.{type(x).__name__}; expected an array, a NumPy scalar, a Python number, "
+            f"or a pytree of these (register your own class with covector.register_pytree_node)"
+        )
+    if isinstance(x, np.ma.MaskedArray | np.matrix):
+        raise TypeError(f"{place} is a {type(x).__name__}, whose semantics differ from an array's; use np.asarray(x)")
+    if dtype_of(x).kind not in "biufc":
+        raise TypeError(f"{place} has dtype {dtype_of(x)}; expected real or complex numbers")
+
+
+def differentiated_leaves(arg: Any, place: str) -> tuple[list[Any], tree.TreeDef, list[bool]]:
+    """Flatten a differentiated argument.
+
+    Returns
+    -------
+    leaves : list
+        The leaves; a bare Python int has become a float.
+    treedef : PyTreeSpec
+        The structure.
+    active : list of bool
+        False for integer and bool leaves inside a pytree, which are constants.
+    """
+    if type(arg) is _ndarray and arg.dtype.kind in "fc":
+        return [arg], tree.LEAF, [True]
+    leaves, treedef = tree.flatten(arg)
+    if treedef == tree.LEAF:
+        return [_bare(arg, place)], treedef, [True]
+    for i, x in enumerate(leaves):
+        if not (type(x) is _ndarray and x.dtype.kind in "fc"):
+            check_leaf(x, f"{place}, leaf {tree.paths(treedef)[i]},")
+    return leaves, treedef, [dtype_of(x).kind in "fc" for x in leaves]
+
+
+def _bare(x: Any, place: str) -> Any:
+    if type(x) is int:
+        return float(x)
+    check_leaf(x, place)
+    dtype = dtype_of(x)
+    if dtype.kind not in "fc":
+        what = "a Python bool" if type(x) is bool else f"an array of dtype {dtype}"
+        raise TypeError(
+            f"{place} is {what}, which has no derivative; convert it with .astype(float), or leave it out of argnums"
+        )
+    return x
+
+
+def output_leaves(out: Any, transform: str, fun: Any) -> tuple[list[Any], tree.TreeDef]:
+    """Flatten an output and check that every leaf is an array."""
+    leaves, treedef = tree.flatten(out)
+    for i, x in enumerate(leaves):
+        if not isinstance(x, Tracer) and type(x) is not _ndarray:
+            path = tree.paths(treedef)[i]
+            check_leaf(x, f"{transform}: the output{f' leaf {path}' if path else ''} of {fun_name(fun)}")
+    return leaves, treedef
+
+
+def split_aux(result: Any, transform: str, fun: Any) -> tuple[Any, Any]:
+    """Split the result of a function with has_aux=True into output and aux."""
+    if not (isinstance(result, tuple) and len(result) == 2):
+        got = f"a tuple of {len(result)}" if isinstance(result, tuple) else type(result).__name__
+        raise TypeError(f"{transform}: with has_aux=True, {fun_name(fun)} must return a pair (output, aux), got {got}")
+    return result
+
+
+def bind_arguments(
+    transform: str, fun: Callable[..., Any], argnums: int | Sequence[int], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Callable[..., Any], tuple[Any, ...], tuple[int, ...]]:
+    """Return the function of the differentiated arguments alone, these arguments, and their positions."""
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    count = len(args)
+    for i in numbers:
+        if not isinstance(i, int) or isinstance(i, bool):
+            raise TypeError(f"{transform}: argnums must be an int or a tuple of ints, got {argnums!r}")
+        if not -count <= i < count:
+            raise ValueError(
+                f"{transform}: argnums={argnums} asks for positional argument {i}, but {fun_name(fun)} was called "
+                f"with {count} positional argument{'s' * (count != 1)}"
+            )
+    positions = tuple(i % count for i in numbers)
+    if len(set(positions)) != len(positions):
+        raise ValueError(f"{transform}: argnums={argnums} names an argument twice")
+    if count == 1 and positions == (0,) and not kwargs:
+        return fun, args, positions
+
+    def partial(*primals: Any) -> Any:
+        full = list(args)
+        for i, x in zip(positions, primals, strict=True):
+            full[i] = x
+        return fun(*full, **kwargs)
+
+    return partial, tuple(args[i] for i in positions), positions
+
+
+def check_argnums(transform: str, argnums: Any) -> None:
+    """Raise TypeError unless `argnums` is an int or a sequence of ints."""
+    ok = isinstance(argnums, int) or (
+        isinstance(argnums, tuple | list) and len(argnums) > 0 and all(isinstance(i, int) for i in argnums)
+    )
+    if not ok or isinstance(argnums, bool):
+        raise TypeError(f"{transform}: argnums must be an int or a tuple of ints, got {argnums!r}")
+
+
+def own(x: Any) -> Any:
+    """Return the result leaf `x` as a plain value that the caller may write to: no Python number, no locked view."""
+    if isinstance(x, _ndarray):
+        return x if x.flags.writeable else x.copy()
+    if isinstance(x, Tracer | np.generic):
+        return x
+    return dtype_of(x).type(x)
+
+
+def restore_kind(x: Any, primal: Any) -> Any:
+    """Return the 0-d result `x` as NumPy scalar or 0-d array, whichever `primal` was (a Python number: scalar)."""
+    if isinstance(x, Tracer) or x.shape:
+        return x
+    if type(primal) is _ndarray and not primal.shape:
+        return np.array(x)
+    return x[()]
+
+
+def show_tree(leaves: Sequence[Any], treedef: tree.TreeDef) -> str:
+    """Write a tree with shapes and dtypes in place of its leaves."""
+    return repr(tree.unflatten(treedef, [_Shown(x) for x in leaves]))
+
+
+class _Shown:
+    def __init__(self, x: Any) -> None:
+        plain = isinstance(x, Tracer) or is_plain(x) or hasattr(x, "dtype")
+        self.text = f"{dtype_of(x)}[{','.join(map(str, shape_of(x)))}]" if plain else repr(x)
+
+    def __repr__(self) -> str:
+        return self.text

@@ -1,0 +1,88 @@
+"""Batching: a tracer stands for one lane of a batch whose axis is always the first of `value`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import ConcretizationError, caller
+from ..core.primitive import Primitive
+from ..core.surface import TracedArray, TracedValue
+from ..core.tracer import Trace, Tracer
+from ..core.values import Shape, shape_of
+
+__all__ = ["BatchTrace", "BatchTracer", "Unmapped"]
+
+
+class Unmapped:
+    """Marks the result of a batching rule that is one value for all lanes (a sum over the named axis)."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class BatchTracer(TracedValue):
+    """One lane of `value`."""
+
+    __slots__ = ()
+
+    def __init__(self, trace: BatchTrace, value: Any) -> None:
+        self._trace = trace
+        self.value = value
+
+    @property
+    def shape(self) -> Shape:
+        return self.value.shape[1:]  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.value.dtype  # type: ignore[no-any-return]
+
+    def clone(self) -> Tracer:
+        return type(self)(self._trace, self.value)  # type: ignore[arg-type]
+
+    def _number(self, purpose: str) -> Any:
+        raise ConcretizationError(
+            f"{purpose} at {caller()} needs one value, but vmap follows a batch of {self.value.shape[0]}; "
+            f"use np.where(condition, a, b), or loop over the examples instead of vmap"
+        )
+
+    def _show(self) -> str:
+        return f"one of {self.value!r}"
+
+
+class BatchArray(TracedArray, BatchTracer):
+    """A `BatchTracer` of one or more dimensions."""
+
+    __slots__ = ()
+
+
+class BatchTrace(Trace):
+    """Applies each primitive to a whole batch through its batching rule."""
+
+    __slots__ = ("axis_name", "size")
+
+    def __init__(self, name: str, size: int, axis_name: Any = None) -> None:
+        super().__init__(name)
+        self.size = size
+        self.axis_name = axis_name
+
+    def tracer(self, value: Any) -> BatchTracer:
+        """Make a tracer of one lane of `value`, whose first axis is the batch."""
+        return (BatchArray if len(shape_of(value)) > 1 else BatchTracer)(self, value)
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        if not self.alive:
+            self.check_alive(primitive)
+        batched = [isinstance(x, BatchTracer) and x._trace is self for x in args]
+        values = [x.value if b else x for x, b in zip(args, batched, strict=True)]
+        out = primitive.batch(self, values, batched, **params)
+        return tuple(self.wrap(x) for x in out) if primitive.multiple else self.wrap(out)
+
+    def wrap(self, x: Any) -> Any:
+        """Make a tracer of a batching rule's result, unless it is the same for all lanes."""
+        return x.value if type(x) is Unmapped else self.tracer(x)

@@ -1,0 +1,74 @@
+"""Forward mode: a tracer carries its tangent along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.primitive import Primitive, bind
+from ..core.surface import TracedArray, TracedValue
+from ..core.tracer import Trace, Tracer
+from ..core.values import shape_of
+from .grad_mode import blocked_level
+
+__all__ = ["ForwardTrace", "ForwardTracer"]
+
+
+class ForwardTracer(TracedValue):
+    """A value and its tangent, of the same shape and dtype."""
+
+    __slots__ = ("tangent",)
+
+    def __init__(self, trace: ForwardTrace, value: Any, tangent: Any) -> None:
+        self._trace = trace
+        self.value = value
+        self.tangent = tangent
+
+    def clone(self) -> Tracer:
+        return type(self)(self._trace, self.value, self.tangent)  # type: ignore[arg-type]
+
+
+class ForwardArray(TracedArray, ForwardTracer):
+    """A `ForwardTracer` of one or more dimensions."""
+
+    __slots__ = ()
+
+
+class ForwardTrace(Trace):
+    """Computes each primitive's tangent beside its value; a zero tangent is a plain lower value."""
+
+    __slots__ = ()
+
+    def tracer(self, value: Any, tangent: Any) -> Any:
+        """Make a tracer, unless the tangent is None."""
+        if tangent is None:
+            return value
+        return (ForwardArray if shape_of(value) else ForwardTracer)(self, value, tangent)
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        if not self.alive:
+            self.check_alive(primitive)
+        values: list[Any] = []
+        tangents: list[Any] = []
+        for x in args:
+            if isinstance(x, ForwardTracer) and x._trace is self:
+                values.append(x.value)
+                tangents.append(x.tangent)
+            else:
+                values.append(x)
+                tangents.append(None)
+        out = bind(primitive, values, params)
+        if primitive.constant or blocked_level() >= self.level:
+            return out
+        if not primitive.multiple and out.dtype.kind not in "fc":
+            return out
+        if primitive.singular:
+            with np.errstate(all="ignore"):
+                tangent = primitive.jvp(values, tangents, out, **params)
+        else:
+            tangent = primitive.jvp(values, tangents, out, **params)
+        if primitive.multiple:
+            return tuple(self.tracer(x, t) for x, t in zip(out, tangent, strict=True))
+        return self.tracer(out, tangent)

@@ -1,0 +1,164 @@
+"""Reverse mode: the tape, the tracer that writes it, and the pullback that walks it backwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.cotangents import add_cotangent
+from ..core.primitive import Primitive, bind
+from ..core.protect import Holds, fixed
+from ..core.surface import TracedArray, TracedValue
+from ..core.tracer import Trace, Tracer, snapshot
+from ..core.values import shape_of
+from .grad_mode import blocked_level
+
+__all__ = ["Node", "ReverseTrace", "ReverseTracer", "pull_back"]
+
+_ndarray = np.ndarray
+
+
+class Node:
+    """One recorded application; ``parents[i]`` is the slot of argument i on the tape, -1 for a constant."""
+
+    __slots__ = ("args", "out", "params", "parents", "primitive")
+
+    def __init__(
+        self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any], out: Any, parents: Sequence[int]
+    ) -> None:
+        self.primitive = primitive
+        self.args = args
+        self.params = params
+        self.out = out
+        self.parents = parents
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Node, (self.primitive, self.args, self.params, self.out, self.parents)
+
+
+Tape = list[Node | None]
+
+
+class ReverseTracer(TracedValue):
+    """A value and its slot on the tape."""
+
+    __slots__ = ("slot",)
+
+    def __init__(self, trace: ReverseTrace, value: Any, slot: int) -> None:
+        self._trace = trace
+        self.value = value
+        self.slot = slot
+
+    def clone(self) -> Tracer:
+        return type(self)(self._trace, self.value, self.slot)  # type: ignore[arg-type]
+
+
+class ReverseArray(TracedArray, ReverseTracer):
+    """A `ReverseTracer` of one or more dimensions."""
+
+    __slots__ = ()
+
+
+class ReverseTrace(Trace):
+    """Writes a tape: slot i holds the node whose (first) output has number i; inputs and further outputs hold None.
+
+    Parameters
+    ----------
+    escapes : bool
+        Whether the tape outlives the transform; then constants are copied, else large ones are held read-only.
+    """
+
+    __slots__ = ("escapes", "holds", "tape")
+
+    def __init__(self, name: str, escapes: bool) -> None:
+        super().__init__(name)
+        self.tape: Tape = []
+        self.escapes = escapes
+        self.holds = Holds()
+
+    def close(self) -> None:
+        """End the trace."""
+        self.alive = False
+        self.holds.release()
+
+    def protect(self, x: Any) -> Any:
+        """Return the constant or primal `x` such that a later write cannot change the derivative."""
+        if type(x) is _ndarray:
+            return fixed(x) if self.escapes else self.holds.protect(x)
+        return fixed(x) if isinstance(x, _ndarray) else snapshot(x)
+
+    def input(self, value: Any) -> ReverseTracer:
+        """Make a tracer of a primal."""
+        slot = len(self.tape)
+        self.tape.append(None)
+        return self.tracer(value, slot)
+
+    def tracer(self, value: Any, slot: int) -> ReverseTracer:
+        """Make a tracer of `value`."""
+        return (ReverseArray if shape_of(value) else ReverseTracer)(self, value, slot)
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        if not self.alive:
+            self.check_alive(primitive)
+        values: list[Any] = []
+        parents: list[int] = []
+        for x in args:
+            if isinstance(x, ReverseTracer) and x._trace is self:
+                values.append(x.value)
+                parents.append(x.slot)
+            else:
+                values.append(self.protect(x) if primitive.keeps else x)
+                parents.append(-1)
+        out = bind(primitive, values, params)
+        if primitive.constant or blocked_level() >= self.level:
+            return out
+        tape = self.tape
+        slot = len(tape)
+        if primitive.multiple:
+            tape.append(Node(primitive, values, params, out, parents))
+            tape.extend([None] * (len(out) - 1))
+            return tuple(self.tracer(x, slot + i) if x.dtype.kind in "fc" else x for i, x in enumerate(out))
+        if out.dtype.kind not in "fc":
+            return out
+        tape.append(Node(primitive, values, params, out, parents))
+        return (ReverseArray if out.shape else ReverseTracer)(self, out, slot)
+
+
+def pull_back(tape: Tape, totals: list[Any], consume: bool) -> None:
+    """Propagate cotangents backwards through `tape`.
+
+    Parameters
+    ----------
+    tape : list
+        From a `ReverseTrace`.
+    totals : list
+        One entry per slot: the cotangent of an output, or None for zero; on return those of the inputs.
+    consume : bool
+        Free each node once it is done; the tape is then good for one pullback.
+    """
+    owned = bytearray(len(totals))
+    with np.errstate(all="ignore"):
+        for slot in range(len(tape) - 1, -1, -1):
+            node = tape[slot]
+            if node is None:
+                continue
+            if consume:
+                tape[slot] = None
+            primitive = node.primitive
+            if primitive.multiple:
+                ct: Any = totals[slot : slot + len(node.out)]
+                if all(c is None for c in ct):
+                    continue
+            else:
+                ct = totals[slot]
+                if ct is None:
+                    continue
+                totals[slot] = None
+            parents = node.parents
+            args = node.args
+            cts = primitive.vjp(ct, [p >= 0 for p in parents], node.out, args, **node.params)
+            for i, c in enumerate(cts):
+                if c is not None:
+                    add_cotangent(totals, owned, parents[i], c, args[i])

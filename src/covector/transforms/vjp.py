@@ -1,0 +1,435 @@
+"""`vjp`, `grad` and their relatives: reverse mode for users."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from ..core import tree
+from ..core.cotangents import zeros
+from ..core.errors import NotDifferentiableError
+from ..core.tracer import Tracer
+from ..core.values import Aval, aval_of, dtype_of, is_weak, shape_of
+from .arguments import (
+    bind_arguments,
+    check_argnums,
+    check_callable,
+    differentiated_leaves,
+    fun_name,
+    output_leaves,
+    own,
+    restore_kind,
+    show_tree,
+    split_aux,
+)
+from .reverse import ReverseTrace, ReverseTracer, pull_back
+
+__all__ = ["Pullback", "grad", "grad_and_value", "reverse", "value_and_grad", "vjp"]
+
+_ndarray = np.ndarray
+
+
+class Pullback:
+    """The function that `vjp` returns: from a cotangent of the output to a tuple of cotangents of the primals.
+
+    It may be called any number of times, from any thread, and pickled when what it holds can be.
+    """
+
+    __slots__ = ("in_leaves", "in_slots", "in_treedefs", "out_avals", "out_slots", "out_treedef", "tape")
+
+    def __init__(self) -> None:
+        self.tape: list[Any] = []
+        self.in_leaves: list[list[Any]] = []
+        self.in_slots: list[list[int]] = []
+        self.in_treedefs: list[tree.TreeDef] = []
+        self.out_slots: list[int] = []
+        self.out_avals: list[Aval] = []
+        self.out_treedef: tree.TreeDef = tree.LEAF
+
+    def __call__(self, ct: Any, /) -> tuple[Any, ...]:
+        return self.results(self.apply(self.check(ct), consume=False))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickle, (type(self), [getattr(self, name) for name in self.__slots__])
+
+    def apply(self, cts: Sequence[Any], consume: bool) -> list[Any]:
+        """Return the cotangent of every tape slot, given those of the output leaves (None is zero)."""
+        totals: list[Any] = [None] * len(self.tape)
+        for slot, ct in zip(self.out_slots, cts, strict=True):
+            if slot >= 0 and ct is not None:
+                totals[slot] = ct if totals[slot] is None else totals[slot] + ct
+        pull_back(self.tape, totals, consume)
+        return totals
+
+    def results(self, totals: list[Any]) -> tuple[Any, ...]:
+        """Return the primals' cotangents, each an array of its own."""
+        seen: set[int] = set()
+        trees = []
+        for leaves, slots, treedef in zip(self.in_leaves, self.in_slots, self.in_treedefs, strict=True):
+            cts = [None if s < 0 else _finish(totals[s], x, seen) for x, s in zip(leaves, slots, strict=True)]
+            trees.append(cts[0] if treedef == tree.LEAF else tree.unflatten(treedef, cts))
+        return tuple(trees)
+
+    def check(self, ct: Any) -> list[Any]:
+        """Return the leaves of the user's cotangent in the dtypes of the output; ValueError if they do not fit."""
+        if self.out_treedef == tree.LEAF:
+            return [self._check_leaf(ct, 0, ct)]
+        try:
+            leaves = self.out_treedef.flatten_up_to(ct)
+        except ValueError:
+            raise self._mismatch(ct, "its tree is another") from None
+        return [self._check_leaf(x, i, ct) for i, x in enumerate(leaves)]
+
+    def _check_leaf(self, x: Any, i: int, ct: Any) -> Any:
+        aval = self.out_avals[i]
+        if aval.dtype.kind not in "fc":
+            if x is not None:
+                raise self._mismatch(ct, f"{self._leaf(i)} is an integer output, whose cotangent must be None")
+            return None
+        if is_weak(x) and not aval.shape and not (type(x) is complex and aval.dtype.kind == "f"):
+            return aval.dtype.type(x)
+        if not isinstance(x, _ndarray | np.generic | Tracer):
+            raise self._mismatch(ct, f"{self._leaf(i)} must be an array, got {type(x).__name__}")
+        if x.shape != aval.shape:
+            raise self._mismatch(ct, f"{self._leaf(i)} has shape {x.shape}, expected {aval.shape}")
+        if x.dtype != aval.dtype:
+            raise self._mismatch(ct, f"{self._leaf(i)} has dtype {x.dtype}, expected {aval.dtype}")
+        return x
+
+    def _leaf(self, i: int) -> str:
+        path = tree.paths(self.out_treedef)[i]
+        return f"leaf {path}" if path else "it"
+
+    def _mismatch(self, ct: Any, why: str) -> ValueError:
+        return ValueError(
+            f"vjp_fn: the cotangent does not fit the output: {why}.\n"
+            f"  expected: {show_tree(self.out_avals, self.out_treedef)}\n"
+            f"  given:    {show_tree(*tree.flatten(ct))}"
+        )
+
+
+def _unpickle(cls: type[Pullback], state: Sequence[Any]) -> Pullback:
+    pullback = cls()
+    for name, value in zip(cls.__slots__, state, strict=True):
+        setattr(pullback, name, value)
+    return pullback
+
+
+def _finish(ct: Any, x: Any, seen: set[int]) -> Any:
+    if ct is None:
+        return zeros(x)
+    if isinstance(ct, Tracer):
+        return ct
+    if not ct.shape:
+        return restore_kind(ct, x)
+    # A cotangent may be the caller's own array, a view, or be shared by two primals: results never alias.
+    if ct.base is not None or not ct.flags.owndata or id(ct) in seen:
+        ct = ct.copy()
+    seen.add(id(ct))
+    return ct
+
+
+def reverse(
+    transform: str,
+    fun: Callable[..., Any],
+    primals: Sequence[Any],
+    *,
+    places: Sequence[str],
+    has_aux: bool = False,
+    escapes: bool = False,
+) -> tuple[list[Any], Pullback, Any]:
+    """Run `fun` under a fresh tape.
+
+    Returns
+    -------
+    out : list
+        The output leaves, as the transforms below see them.
+    pullback : Pullback
+        Holds the tape and both structures.
+    aux : pytree
+        The auxiliary output, with plain values; None without `has_aux`.
+    """
+    pullback = Pullback()
+    trace = ReverseTrace(transform, escapes)
+    pullback.tape = trace.tape
+    try:
+        args = [_lift(trace, pullback, x, place) for x, place in zip(primals, places, strict=True)]
+        result = fun(*args)
+        aux = None
+        if has_aux:
+            result, aux = split_aux(result, transform, fun)
+            aux = lower_aux(trace, aux)
+        leaves, pullback.out_treedef = output_leaves(result, transform, fun)
+        out = []
+        for x in leaves:
+            mine = isinstance(x, ReverseTracer) and x._trace is trace
+            value = x.value if mine else x
+            out.append(value)
+            pullback.out_slots.append(x.slot if mine else -1)
+            pullback.out_avals.append(aval_of(value))
+    finally:
+        trace.close()
+    return out, pullback, aux
+
+
+def _lift(trace: ReverseTrace, pullback: Pullback, arg: Any, place: str) -> Any:
+    leaves, treedef, active = differentiated_leaves(arg, place)
+    tracers = [trace.input(trace.protect(x)) if a else x for x, a in zip(leaves, active, strict=True)]
+    pullback.in_leaves.append(leaves)
+    pullback.in_slots.append([t.slot if a else -1 for t, a in zip(tracers, active, strict=True)])
+    pullback.in_treedefs.append(treedef)
+    return tracers[0] if treedef == tree.LEAF else tree.unflatten(treedef, tracers)
+
+
+def lower_aux(trace: Any, aux: Any) -> Any:
+    """Replace the tracers of `trace` inside the pytree `aux` by their values."""
+    leaves, treedef = tree.flatten(aux)
+    return tree.unflatten(treedef, [own(x.value) if isinstance(x, Tracer) and x._trace is trace else x for x in leaves])
+
+
+def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False, reduce_axes: Sequence[Any] = ()) -> Any:
+    """Compute a function's value and its vector-Jacobian product (reverse mode).
+
+    Parameters
+    ----------
+    fun : callable
+        Takes the primals as positional arguments; keyword arguments use their defaults. Returns a pytree of arrays,
+        or with `has_aux` a pair ``(out, aux)``.
+    *primals : pytree
+        Where to evaluate. Integer and bool leaves inside a primal are constants.
+    has_aux : bool, default False
+        Whether `fun` returns auxiliary data, which is not differentiated.
+    reduce_axes : sequence of axis names, default ()
+        Over these axes of an enclosing ``vmap(axis_name=...)`` the cotangent of a primal that is not mapped is summed;
+        otherwise it is per example.
+
+    Returns
+    -------
+    out : pytree
+        ``fun(*primals)``.
+    vjp_fn : callable
+        ``vjp_fn(ct)``, with `ct` of the structure, shapes and dtypes of `out` (None for integer leaves), returns a
+        tuple with one cotangent per primal, each with that primal's structure, shapes and dtypes. It may be called
+        many times, concurrently, and be pickled.
+    aux : pytree
+        Only with `has_aux`.
+
+    Raises
+    ------
+    TypeError
+        A primal is an integer or bool array, or something else that has no derivative.
+    ValueError
+        From `vjp_fn`: the cotangent's tree, shape or dtype is not that of `out`.
+    NameError
+        A name in `reduce_axes` is not bound.
+
+    Notes
+    -----
+    The product is the plain transpose ``ct · J``, without conjugation. Cost: a small multiple of one call of `fun`
+    per call of `vjp_fn`, and memory for the intermediate values that the derivatives need.
+
+    Examples
+    --------
+    >>> import numpy as np, covector
+    >>> out, vjp_fn = covector.vjp(lambda x, y: (np.sin(x), np.cos(y)), 0.5, 1.0)
+    >>> xbar, ybar = vjp_fn((-0.7, 0.3))
+    >>> print(round(xbar, 6), round(ybar, 6))
+    -0.614308 -0.252441
+    """
+    check_callable(fun, "vjp")
+    places = [f"vjp: primal {i} of {fun_name(fun)}" for i in range(len(primals))]
+    out, pullback, aux = reverse("vjp", fun, primals, places=places, has_aux=has_aux, escapes=True)
+    value = tree.unflatten(pullback.out_treedef, [_escape(x) for x in out])
+    return (value, pullback, aux) if has_aux else (value, pullback)
+
+
+def _escape(x: Any) -> Any:
+    """The tape may need the output's value later, so the caller gets a copy."""
+    return x.copy() if type(x) is _ndarray else own(x)
+
+
+def _scalar_output(transform: str, fun: Any, out: list[Any], pullback: Pullback, holomorphic: bool) -> Any:
+    """Check that the output is one real number (complex with `holomorphic`) and return it."""
+    if pullback.out_treedef != tree.LEAF:
+        raise TypeError(
+            f"{transform}: {fun_name(fun)} must return one scalar, got {show_tree(out, pullback.out_treedef)}; "
+            f"use jacrev for more outputs, or has_aux=True to return other things beside the scalar"
+        )
+    (x,) = out
+    shape, kind = shape_of(x), dtype_of(x).kind
+    if shape:
+        hint = "; take [0] or .squeeze() to make it a scalar" if x.size == 1 else "; sum it, or use jacrev"
+        raise TypeError(f"{transform}: {fun_name(fun)} must return a scalar, got an array of shape {shape}{hint}")
+    if kind not in "fc":
+        raise NotDifferentiableError(
+            f"{transform}: {fun_name(fun)} returned a value of dtype {dtype_of(x)}, which is constant; "
+            f"expected a floating-point scalar"
+        )
+    if kind == "c" and not holomorphic:
+        raise TypeError(
+            f"{transform}: {fun_name(fun)} returned a complex value; pass holomorphic=True for a holomorphic function, "
+            f"or return a real value such as np.abs(z)**2"
+        )
+    if kind == "f" and holomorphic:
+        raise TypeError(f"{transform}: holomorphic=True needs a complex output, {fun_name(fun)} returned {dtype_of(x)}")
+    return x
+
+
+def check_holomorphic(transform: str, pullback_leaves: Sequence[Sequence[Any]]) -> None:
+    """Raise TypeError if holomorphic=True meets a real input."""
+    for leaves in pullback_leaves:
+        for x in leaves:
+            if dtype_of(x).kind == "f":
+                raise TypeError(f"{transform}: holomorphic=True needs complex inputs, got one of dtype {dtype_of(x)}")
+
+
+def _value_and_grad(
+    transform: str, fun: Any, argnums: Any, has_aux: bool, holomorphic: bool, args: Any, kwargs: Any
+) -> tuple[Any, Any, Any]:
+    if len(args) == 1 and not kwargs and (argnums == 0):
+        bound, primals, positions = fun, args, (0,)
+    else:
+        bound, primals, positions = bind_arguments(transform, fun, argnums, args, kwargs)
+    places = [f"{transform}: argument {i} of {fun_name(fun)}" for i in positions]
+    out, pullback, aux = reverse(transform, bound, primals, places=places, has_aux=has_aux)
+    value = _scalar_output(transform, fun, out, pullback, holomorphic)
+    if holomorphic:
+        check_holomorphic(transform, pullback.in_leaves)
+    totals = pullback.apply([dtype_of(value).type(1)], consume=True)
+    cts = pullback.results(totals)
+    return own(value), cts[0] if isinstance(argnums, int) else cts, aux
+
+
+def grad(
+    fun: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
+    """Make the gradient function of a scalar-valued function.
+
+    Parameters
+    ----------
+    fun : callable
+        Returns a real scalar (shape ``()``), or with `has_aux` a pair ``(scalar, aux)``.
+    argnums : int or sequence of int, default 0
+        The positional argument(s) to differentiate; each may be a pytree. Negative numbers count from the end.
+    has_aux : bool, default False
+        Whether `fun` returns auxiliary data as well.
+    holomorphic : bool, default False
+        Promise that `fun` is holomorphic; inputs and output must then be complex.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `fun` and returns the gradient with the structure, shapes and dtypes of the argument (a
+        tuple for a sequence of argnums), or ``(gradient, aux)``.
+
+    Raises
+    ------
+    TypeError
+        The output is not a scalar, or is complex without `holomorphic`; an argument is an integer array.
+
+    Notes
+    -----
+    For a real function of complex input the result is ``∂f/∂x − i ∂f/∂y``; conjugate it to descend. Cost: a small
+    multiple of one call of `fun`, whatever the number of inputs.
+
+    Examples
+    --------
+    >>> import numpy as np, covector
+    >>> covector.grad(lambda x: np.sum(x ** 2))(np.array([1.0, 2.0]))
+    array([2., 4.])
+    """
+    check_callable(fun, "grad")
+    check_argnums("grad", argnums)
+
+    @wraps(fun)
+    def grad_fun(*args: Any, **kwargs: Any) -> Any:
+        _, gradient, aux = _value_and_grad("grad", fun, argnums, has_aux, holomorphic, args, kwargs)
+        return (gradient, aux) if has_aux else gradient
+
+    return grad_fun
+
+
+def value_and_grad(
+    fun: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
+    """Make a function that returns value and gradient of a scalar-valued function, value first.
+
+    Parameters
+    ----------
+    fun, argnums, has_aux, holomorphic
+        As in `grad`.
+
+    Returns
+    -------
+    callable
+        Returns ``(value, gradient)``, or ``((value, aux), gradient)`` with `has_aux`.
+
+    Raises
+    ------
+    TypeError
+        As in `grad`.
+
+    Examples
+    --------
+    >>> import numpy as np, covector
+    >>> covector.value_and_grad(np.sin)(0.0)
+    (np.float64(0.0), np.float64(1.0))
+    """
+    check_callable(fun, "value_and_grad")
+    check_argnums("value_and_grad", argnums)
+
+    @wraps(fun)
+    def value_and_grad_fun(*args: Any, **kwargs: Any) -> Any:
+        value, gradient, aux = _value_and_grad("value_and_grad", fun, argnums, has_aux, holomorphic, args, kwargs)
+        return ((value, aux) if has_aux else value), gradient
+
+    return value_and_grad_fun
+
+
+def grad_and_value(
+    fun: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
+    """Make a function that returns gradient and value of a scalar-valued function, gradient first (torch's order).
+
+    Parameters
+    ----------
+    fun, argnums, has_aux, holomorphic
+        As in `grad`.
+
+    Returns
+    -------
+    callable
+        Returns ``(gradient, value)``, or ``(gradient, (value, aux))`` with `has_aux`.
+
+    Raises
+    ------
+    TypeError
+        As in `grad`.
+
+    Examples
+    --------
+    >>> import numpy as np, covector
+    >>> covector.grad_and_value(np.sin)(0.0)
+    (np.float64(1.0), np.float64(0.0))
+    """
+    check_callable(fun, "grad_and_value")
+    both = value_and_grad(fun, argnums, has_aux, holomorphic)
+
+    @wraps(fun)
+    def grad_and_value_fun(*args: Any, **kwargs: Any) -> Any:
+        value, gradient = both(*args, **kwargs)
+        return gradient, value
+
+    return grad_and_value_fun
