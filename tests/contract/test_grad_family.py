@@ -88,19 +88,6 @@ def test_argument_error_names_the_function():
         cv.grad(energy)(X)
 
 
-@pytest.mark.parametrize(
-    "transform",
-    [cv.grad, cv.value_and_grad, cv.jacrev, cv.jacfwd, cv.hessian, cv.vmap, cv.checkpoint],
-)
-def test_transformed_functions_keep_name_and_documentation(transform):
-    def energy(x):
-        """Energy of the state."""
-        return x @ x
-
-    transformed = transform(energy)
-    assert "energy" in transformed.__name__ and transformed.__wrapped__ is energy
-
-
 # --- hvp --------------------------------------------------------------------------------------------------------------
 
 
@@ -231,7 +218,7 @@ def test_value_is_not_available_in_eval_shape():
 
 def test_make_graph_prints_what_was_traced():
     text = str(cv.make_graph(lambda x: np.sin(x) * 2.0)(X))
-    assert "sin" in text and "multiply" in text or "mul" in text
+    assert "sin" in text and "mul" in text
     assert "float64" in text and "3" in text
     assert "cos" in str(cv.make_graph(cv.grad(lambda x: np.sin(x).sum()))(X))
 

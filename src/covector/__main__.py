@@ -1,0 +1,72 @@
+"""The command line: ``python -m covector COMMAND``.
+
+A command is one function in `COMMANDS`. It adds its own parser and says, by `run`, what to do with the arguments.
+What a command needs is imported when it runs, so that ``--help`` stays immediate.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NoReturn
+
+Parsers = Any  # what add_subparsers returns; argparse gives it no public name
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaint about an unknown command says what was probably meant."""
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.dest != "command" or action.choices is None or value in action.choices:
+            return super()._check_value(action, value)
+        close = get_close_matches(value, action.choices, n=1)
+        meant = f" Did you mean {close[0]!r}?" if close else ""
+        self.error(f"there is no command {value!r}.{meant} The commands are: {', '.join(action.choices)}.")
+
+    def error(self, message: str) -> NoReturn:
+        """Say what was wrong and where help is, and leave with status 2."""
+        self.exit(2, f"{self.prog}: {message}\nTry `{self.prog} --help`.\n")
+
+
+def demo(parsers: Parsers) -> None:
+    """Fit real models with exact derivatives and compare with certified answers."""
+    parser = parsers.add_parser(
+        "demo",
+        help="fit real models with exact derivatives and compare with certified answers",
+        description="Fits four models of the NIST StRD archive with scipy.optimize.least_squares and Jacobians from "
+        "covector, compares with the certified values and with finite differences, then shows a Hessian-vector "
+        "product and a batched Jacobian. Exit status 1 if a result is less exact than it must be.",
+    )
+    parser.add_argument("--plot", metavar="FILE", type=Path, help="save the fits as a picture (needs matplotlib)")
+
+    def run(arguments: argparse.Namespace) -> int:
+        from .demo import PlotUnavailable, run_demo
+
+        try:
+            return run_demo(arguments.plot, lambda text: print(text, flush=True))
+        except PlotUnavailable as reason:
+            parser.error(str(reason))
+
+    parser.set_defaults(run=run)
+
+
+COMMANDS: tuple[Callable[[Parsers], None], ...] = (demo,)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status; without a command, show the help."""
+    parser = Parser(prog="python -m covector", description="Derivatives of plain NumPy code.")
+    parsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=Parser)
+    for add in COMMANDS:
+        add(parsers)
+    chosen = parser.parse_args(arguments)
+    if chosen.command is None:
+        parser.print_help(sys.stderr)
+        return 2
+    status: int = chosen.run(chosen)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
