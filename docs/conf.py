@@ -20,6 +20,7 @@ release = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
+default_role = "literal"
 html_theme = "furo"
 html_title = f"covector {release}"
 html_theme_options = {"navigation_with_keys": True}

@@ -31,8 +31,9 @@ def failures(path: Path) -> list[str]:
     parser = doctest.DocTestParser()
     for line, source in blocks(path.read_text(encoding="utf-8")):
         if ">>> " in source:
-            # The parser takes a copy of the namespace; sharing it is what makes a page one session.
-            test = parser.get_doctest(source, {}, path.name, str(path), line)
+            # The parser takes a copy of the namespace; sharing it is what makes a page one session. The name is unique,
+            # because tracebacks look up the lines of an earlier block's functions by it.
+            test = parser.get_doctest(source, {}, f"{path.name}:{line}", str(path), line)
             test.globs = namespace
             runner.run(test, out=reports.append, clear_globs=False)
         else:

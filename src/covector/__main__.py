@@ -5,6 +5,7 @@ What a command needs is imported when it runs, so that ``--help`` stays immediat
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
@@ -41,11 +42,11 @@ def demo(parsers: Parsers) -> None:
     parser.add_argument("--plot", metavar="FILE", type=Path, help="save the fits as a picture (needs matplotlib)")
 
     def run(arguments: argparse.Namespace) -> int:
-        from .demo import PlotUnavailable, run_demo
+        from .demo import PlotError, run_demo
 
         try:
             return run_demo(arguments.plot, lambda text: print(text, flush=True))
-        except PlotUnavailable as reason:
+        except PlotError as reason:
             parser.error(str(reason))
 
     parser.set_defaults(run=run)
@@ -64,7 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.command is None:
         parser.print_help(sys.stderr)
         return 2
-    status: int = chosen.run(chosen)
+    try:
+        status: int = chosen.run(chosen)
+    except BrokenPipeError:
+        # The reader of a pipe has gone, as in `| head`; the rest must not go to the closed pipe at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return status
 
 

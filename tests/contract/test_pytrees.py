@@ -83,7 +83,8 @@ def test_jvp_of_the_identity(tree):
 
 def test_vmap_over_the_whole_tree(tree):
     batched = cv.tree.map(lambda leaf: np.stack([leaf, 2 * np.asarray(leaf)]), tree)
-    assert same(cv.vmap(lambda t: cv.tree.map(lambda leaf: 5 * leaf, t))(batched), cv.tree.map(lambda b: 5 * b, batched))
+    got = cv.vmap(lambda t: cv.tree.map(lambda leaf: 5 * leaf, t))(batched)
+    assert same(got, cv.tree.map(lambda leaf: 5 * leaf, batched))
 
 
 @pytest.mark.parametrize("jac", [cv.jacrev, cv.jacfwd], ids=["jacrev", "jacfwd"])

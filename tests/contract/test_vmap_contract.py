@@ -31,7 +31,7 @@ def test_in_axes_and_out_axes_int(axis):
 def test_none_is_not_mapped():
     w = RNG.normal(size=3)
     assert_allclose(cv.vmap(lambda row, w: row @ w, in_axes=(0, None))(M, w), M @ w, rtol=1e-14)
-    assert_allclose(cv.vmap(lambda w, col: w @ col, in_axes=(None, 1))(RNG.normal(size=4) * 0 + 1, M), M.sum(0), rtol=1e-14)
+    assert_allclose(cv.vmap(lambda w, col: w @ col, in_axes=(None, 1))(np.ones(4), M), M.sum(0), rtol=1e-14)
 
 
 def test_in_axes_prefix_of_a_tree():
@@ -103,7 +103,7 @@ def test_axis_size_for_functions_without_mapped_arguments():
     assert_array_equal(cv.vmap(lambda x: 2 * x, in_axes=None, axis_size=3)(1.0), [2.0, 2.0, 2.0])
     with pytest.raises(ValueError, match="axis_size"):
         cv.vmap(lambda x: 2 * x, in_axes=None)(1.0)
-    with pytest.raises(ValueError, match="axis_size|size"):
+    with pytest.raises(ValueError, match=r"axis_size|size"):
         cv.vmap(lambda x: x, axis_size=3)(M)
 
 
@@ -130,13 +130,13 @@ def test_sizes_that_disagree_inside_a_tree_and_in_keywords():
 
 @pytest.mark.parametrize("axis", [2, -3])
 def test_axis_beyond_the_dimensions_is_refused(axis):
-    with pytest.raises(ValueError, match="in_axes|axis"):
+    with pytest.raises(ValueError, match=r"in_axes|axis"):
         cv.vmap(lambda r: r, in_axes=axis)(M)
 
 
 @pytest.mark.parametrize("scalar", [1.0, np.float64(1), np.array(1.0)])
 def test_scalar_has_no_axis_to_map(scalar):
-    with pytest.raises(ValueError, match="in_axes|axis"):
+    with pytest.raises(ValueError, match=r"in_axes|axis"):
         cv.vmap(lambda x: x)(scalar)
 
 

@@ -13,7 +13,7 @@ def rng():
 
 
 def test_returns_the_result_and_a_function_of_cotangents(rng):
-    """torch.func.vjp: it returns what the function returns, and a function that multiplies cotangents by the Jacobian."""
+    """torch.func.vjp: it returns the function's result and a function of cotangents, ct ↦ ct · J."""
     a, x, ct = rng.normal(size=(3, 5)), rng.normal(size=5), rng.normal(size=3)
     result = cv.vjp(lambda x: np.tanh(a @ x), x)
     assert isinstance(result, tuple) and len(result) == 2

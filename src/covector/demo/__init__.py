@@ -7,7 +7,7 @@ from covector import jacfwd
 
 from .data import Archive, Problem, load_archive
 from .fitting import Fit, fit_and_refine, fit_exactly, fit_with_differences
-from .plotting import PlotUnavailable, check_plot, save_plot
+from .plotting import PlotError, check_plot, save_plot
 from .report import batch_section, best_fit, curvature_section, fit_table, heading, introduction
 from .showcase import batched_jacobian, curvature_product
 
@@ -29,7 +29,7 @@ def fit_problem(problem: Problem) -> list[Fit]:
 
 def shortfall(problem: Problem, fits: list[Fit]) -> str | None:
     """What is missing for the fits to count, in words, or None."""
-    best = best_fit([fit for fit in fits if fit.derivatives != "2-point"])
+    best = best_fit(fits)
     if best.parameter_digits >= PARAMETER_DIGITS and best.error_digits >= ERROR_DIGITS:
         return None
     return (
@@ -50,8 +50,8 @@ def run_demo(plot: Path | None = None, write: Callable[[str], object] = print) -
 
     Raises
     ------
-    PlotUnavailable
-        If a picture is asked for and cannot be made. Raised before anything is computed.
+    PlotError
+        If a picture is asked for and cannot be made; what can be found out beforehand is raised beforehand.
     """
     if plot is not None:
         check_plot(plot)

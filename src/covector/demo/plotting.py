@@ -15,28 +15,26 @@ from .data import Floats, Problem
 from .fitting import Fit, covariance_factor
 
 
-class PlotUnavailable(Exception):
+class PlotError(Exception):
     """The picture cannot be made; the message says what to do."""
 
 
 def check_plot(target: Path) -> None:
     """Find out before the work starts whether the picture can be written at the end."""
     if find_spec("matplotlib") is None:
-        raise PlotUnavailable(
+        raise PlotError(
             "--plot needs matplotlib, which is not installed. Install it with `pip install matplotlib` "
             "(or `pip install 'covector[demo]'`), or run the demo without --plot."
         )
     if not target.parent.is_dir():
-        raise PlotUnavailable(f"--plot {target}: the folder {target.parent} does not exist. Create it first.")
+        raise PlotError(f"--plot {target}: the folder {target.parent} does not exist. Create it first.")
     if target.is_dir():
-        raise PlotUnavailable(f"--plot {target}: this is a folder. Give a file name such as {target / 'fits.png'}.")
+        raise PlotError(f"--plot {target}: this is a folder. Give a file name such as {target / 'fits.png'}.")
     canvas = import_module("matplotlib.backend_bases").FigureCanvasBase
     known = sorted(canvas.get_supported_filetypes())
     if target.suffix[1:].lower() not in known:
-        raise PlotUnavailable(
-            f"--plot {target}: the ending {target.suffix or '(none)'} names no picture format. "
-            f"Use one of: {', '.join('.' + ending for ending in known)}."
-        )
+        problem = f"the ending {target.suffix!r} names no picture format" if target.suffix else "it has no ending"
+        raise PlotError(f"--plot {target}: {problem}. Use one of: {', '.join('.' + ending for ending in known)}.")
 
 
 def prediction_band(problem: Problem, fit: Fit, x: Floats) -> tuple[Floats, Floats]:
@@ -60,18 +58,20 @@ def save_plot(fits: Sequence[tuple[Problem, Fit]], target: Path) -> None:
     rows = -(-len(fits) // columns)
     for panel, (problem, fit) in zip(figure.subfigures(rows, columns, squeeze=False).flat, fits):
         _draw(panel, problem, fit)
-    figure.savefig(target, dpi=150)
+    try:
+        figure.savefig(target, dpi=150)
+    except OSError as reason:
+        raise PlotError(f"--plot {target}: the picture cannot be written there ({reason.strerror}).") from reason
 
 
 def _draw(panel: Any, problem: Problem, fit: Fit) -> None:
     curve, below = panel.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    margin = 0.03 * np.ptp(problem.x)
-    x = np.linspace(problem.x.min() - margin, problem.x.max() + margin, 300)
+    x = np.linspace(problem.x.min(), problem.x.max(), 300)
     y, half_width = prediction_band(problem, fit, x)
     curve.fill_between(x, y - half_width, y + half_width, color="#9ecae1", alpha=0.6, lw=0, label="95 % band")
     curve.plot(x, y, color="#08519c", lw=1.5, label="fit")
     curve.plot(problem.x, problem.y, "o", color="#d94801", ms=4, label="observations")
-    curve.set_title(f"{problem.name}:  y = {problem.formula}", fontsize=9)
+    curve.set_title(f"{problem.name}\ny = {problem.formula}", fontsize=8)
     curve.set_ylabel(problem.y_label)
     curve.legend(fontsize=8, frameon=False)
     below.axhline(0, color="0.6", lw=0.8)

@@ -37,9 +37,9 @@ def introduction(archive: Archive) -> str:
             "",
             "  2-point         SciPy's finite differences",
             "  exact           jac=covector.jacfwd(residuals)",
-            "  exact + Newton  then Newton steps to the zero of covector.grad(sum_of_squares), by covector.hessian:",
-            "                  a sum of squares is flat at its minimum and places it to about 8 digits; its",
-            "                  gradient is not flat and places it to nearly all 16.",
+            "  exact + Newton  then Newton steps to the zero of covector.grad(sum_of_squares), with",
+            "                  covector.hessian: a sum of squares is flat at its minimum and places it to",
+            "                  about 8 digits; its gradient is not flat and places it far better.",
             "",
             paragraph(
                 """'digits' is -log10 of the largest relative error against the certified values, which are given
@@ -68,8 +68,8 @@ def fit_table(problem: Problem, fits: Sequence[Fit]) -> str:
     """One line per start and kind of derivative, then the parameters of the best fit."""
     lines = [
         heading(f"{problem.name}:  y = {problem.formula}"),
-        f"{len(problem.x)} observations, {len(problem.certified)} parameters, {problem.difficulty} difficulty. "
-        f"{problem.origin}.",
+        f"{len(problem.x)} observations, {len(problem.certified)} parameters, {problem.difficulty} difficulty",
+        problem.origin,
         "",
         f"  {'start':<34} {'derivatives':<15} {'digits: b':>9} {'std.err.':>9}  {'calls':<17} {'time':>8}",
     ]
@@ -90,8 +90,8 @@ def fit_table(problem: Problem, fits: Sequence[Fit]) -> str:
 
 
 def best_fit(fits: Sequence[Fit]) -> Fit:
-    """The fit that agrees best with the certified values."""
-    return max(fits, key=lambda fit: (fit.parameter_digits, fit.error_digits))
+    """The fit with exact derivatives that agrees best with the certified values."""
+    return max((fit for fit in fits if fit.jacobian_calls), key=lambda fit: (fit.parameter_digits, fit.error_digits))
 
 
 def curvature_section(problem: Problem, shown: CurvatureProduct) -> str:

@@ -1,5 +1,5 @@
 """The primitives, one family per file; importing this package declares them all."""
 
-from . import arithmetic, exponential, indexing, reductions, structural
+from . import arithmetic, contraction, exponential, indexing, reductions, structural
 
-__all__ = ["arithmetic", "exponential", "indexing", "reductions", "structural"]
+__all__ = ["arithmetic", "contraction", "exponential", "indexing", "reductions", "structural"]

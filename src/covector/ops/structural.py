@@ -1,4 +1,4 @@
-"""Operations that only move elements: reshape, permute axes, broadcast."""
+"""Operations that only move elements: reshape, permute axes, broadcast, concatenate."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import bind
+from ..core.primitive import Primitive, bind
 from ..core.tracer import Tracer
 from ..core.values import Aval, Shape
 from .families import linear
 from .samples import draw, sample
 
-__all__ = ["broadcast_axes", "broadcast_p", "reshape_p", "transpose_p"]
+__all__ = ["broadcast_axes", "broadcast_p", "concat_p", "reshape_p", "transpose_p"]
 
 
 # --- reshape ----------------------------------------------------------------------------------------------------------
@@ -111,3 +111,59 @@ def broadcast_axes(x: Any, shape: Shape, axis: tuple[int, ...]) -> Any:
     if isinstance(x, Tracer):
         return bind(broadcast_p, (x,), {"shape": shape, "axes": axes})
     return _broadcast(x, shape=shape, axes=axes)
+
+
+# --- concatenate ------------------------------------------------------------------------------------------------------
+
+
+def _concat_jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any, *, axis: int) -> Any:
+    if all(t is None for t in tangents):
+        return None
+    parts = [np.zeros(x.shape, x.dtype) if t is None else t for x, t in zip(args, tangents, strict=True)]
+    return concat_p(*parts, axis=axis)
+
+
+def _concat_vjp(ct: Any, wanted: Sequence[bool], out: Any, args: Sequence[Any], *, axis: int) -> list[Any]:
+    cts: list[Any] = []
+    before = (slice(None),) * axis
+    start = 0
+    for want, x in zip(wanted, args, strict=True):
+        stop = start + x.shape[axis]
+        cts.append(ct[(*before, slice(start, stop))] if want else None)
+        start = stop
+    return cts
+
+
+def _concat_aval(*avals: Aval, axis: int) -> Aval:
+    first = avals[0].shape
+    for a in avals:
+        if a.shape[:axis] != first[:axis] or a.shape[axis + 1 :] != first[axis + 1 :]:
+            raise ValueError(f"cannot concatenate arrays of shapes {[a.shape for a in avals]} along axis {axis}")
+    length = sum(a.shape[axis] for a in avals)
+    return Aval((*first[:axis], length, *first[axis + 1 :]), np.result_type(*[a.dtype for a in avals]))
+
+
+def _concat_batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], *, axis: int) -> Any:
+    lanes = [x if b else np.broadcast_to(x, (trace.size, *x.shape)) for x, b in zip(args, batched, strict=True)]
+    return concat_p(*lanes, axis=axis + 1)
+
+
+# Linear in all of its arguments, however many there are.
+concat_p = Primitive(
+    "concat",
+    lambda *xs, axis: np.concatenate(xs, axis),
+    _concat_aval,
+    _concat_jvp,
+    _concat_vjp,
+    _concat_batch,
+    sparsity="moves",
+    samples=[
+        sample(draw((2,)), draw((3,), key="b"), axis=0),
+        sample(draw((2, 1)), draw((2, 3), np.float32), draw((2, 0)), axis=1),
+        sample(draw((2,), complex), draw((1,)), axis=0, label="complex,real"),
+        sample(draw((3,), np.float32), axis=0),
+    ],
+    family="concat",
+    keeps=False,
+    numpy=(np.concatenate, np.stack),
+)

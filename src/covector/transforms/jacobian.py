@@ -1,8 +1,7 @@
-"""Jacobians and Hessians: one pullback (or pushforward) batched over a basis."""
+"""Jacobians and Hessians: one tape, pulled back or pushed forward for a whole basis at a time."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
@@ -10,51 +9,62 @@ from typing import Any
 import numpy as np
 
 from ..core import tree
-from ..core.errors import NotDifferentiableError
-from ..core.tracer import Tracer
 from ..core.values import dtype_of, shape_of
-from .arguments import bind_arguments, check_argnums, check_callable, differentiated_leaves, fun_name, own, restore_kind
+from .arguments import bind_arguments, check_argnums, check_callable, fun_name, own
 from .batching import BatchTrace, BatchTracer
-from .jvp import forward
-from .vjp import check_holomorphic, reverse
+from .jacobian_parts import assemble, basis, check_chunk, check_outputs, chunks, gather_rows, row_bytes, size_of
+from .linearization import Linearization, run_on_tape
+from .vjp import check_holomorphic
 
 __all__ = ["hessian", "jacfwd", "jacobian", "jacrev", "value_and_jacobian"]
 
-AUTO_BYTES = 256 * 2**20
-"""What ``chunk_size="auto"`` allows for the cotangents (tangents) of one chunk at one place of the tape."""
+
+class _Options:
+    """How a Jacobian is to be computed."""
+
+    def __init__(
+        self, transform: str, argnums: Any, mode: str, has_aux: bool, chunk_size: Any, holomorphic: bool, preallocate: bool
+    ) -> None:
+        check_argnums(transform, argnums)
+        check_chunk(transform, chunk_size)
+        self.transform = transform
+        self.argnums = argnums
+        self.mode = mode
+        self.has_aux = has_aux
+        self.chunk_size = chunk_size
+        self.holomorphic = holomorphic
+        self.preallocate = preallocate
 
 
-def _check_chunk(transform: str, chunk_size: Any) -> None:
-    if chunk_size is None or chunk_size == "auto":
-        return
-    if not isinstance(chunk_size, int) or isinstance(chunk_size, bool) or chunk_size < 1:
-        raise ValueError(f"{transform}: chunk_size must be None, 'auto' or a positive int, got {chunk_size!r}")
+def _compute(fun: Any, o: _Options, args: Any, kwargs: Any) -> tuple[Any, Any, Any]:
+    """Return value, Jacobian and aux."""
+    bound, primals, positions = bind_arguments(o.transform, fun, o.argnums, args, kwargs)
+    places = [f"{o.transform}: argument {i} of {fun_name(fun)}" for i in positions]
+    out, lin, aux = run_on_tape(Linearization, o.transform, bound, primals, places=places, has_aux=o.has_aux)
+    check_outputs(o.transform, fun, out)
+    inputs = [x for x, _ in lin.active()]
+    mode = o.mode
+    if mode == "auto":
+        mode = "fwd" if size_of(inputs) < size_of(out) and not _complex(inputs) else "rev"
+    _check_complex(o, mode, fun, inputs, out)
+    blocks = (_forward_blocks if mode == "fwd" else _reverse_blocks)(lin, inputs, out, o)
+    jac = assemble(lin.out_treedef, out, lin.in_treedefs, lin.in_leaves, blocks, o.argnums)
+    return tree.unflatten(lin.out_treedef, [own(y) for y in out]), jac, aux
 
 
-def _rows(total: int, chunk_size: Any, row_bytes: int) -> list[tuple[int, int]]:
-    """Split ``range(total)`` into chunks."""
-    if chunk_size is None:
-        step = total
-    elif chunk_size == "auto":
-        step = max(1, AUTO_BYTES // max(1, row_bytes))
-    else:
-        step = chunk_size
-    return [(i, min(i + step, total)) for i in range(0, total, max(1, step))]
+def _complex(leaves: Sequence[Any]) -> bool:
+    return any(dtype_of(x).kind == "c" for x in leaves)
 
 
-def _basis(leaves: Sequence[Any], start: int, stop: int) -> list[Any]:
-    """Rows start…stop of the identity over all elements of `leaves`, one array ``(rows, *shape)`` per leaf."""
-    out: list[Any] = []
-    offset = 0
-    for x in leaves:
-        shape, dtype = shape_of(x), dtype_of(x)
-        size = math.prod(shape)
-        block = np.zeros((stop - start, size), dtype)
-        rows = np.arange(max(start, offset), min(stop, offset + size))
-        block[rows - start, rows - offset] = 1
-        out.append(block.reshape((stop - start, *shape)) if len(rows) else None)
-        offset += size
-    return out
+def _check_complex(o: _Options, mode: str, fun: Any, inputs: Sequence[Any], out: Sequence[Any]) -> None:
+    if o.holomorphic:
+        check_holomorphic(o.transform, inputs)
+    elif _complex(inputs) and (mode == "fwd" or _complex(out)):
+        what = "has complex input" if mode == "fwd" else "maps complex to complex"
+        raise TypeError(
+            f"{o.transform}: {fun_name(fun)} {what}; pass holomorphic=True if it is holomorphic, or differentiate by "
+            f"real and imaginary part apart"
+        )
 
 
 def _batched(trace: BatchTrace, x: Any, like: Any) -> Any:
@@ -67,134 +77,59 @@ def _batched(trace: BatchTrace, x: Any, like: Any) -> Any:
     return np.broadcast_to(x, shape)
 
 
-def _pull_rows(pullback: Any, seeds: list[Any], rows: int, row_by_row: bool) -> list[Any]:
-    """Pull a chunk of cotangents back; one array ``(rows, *in_shape)`` per active input leaf."""
-    slots = [(x, s) for xs, ss in zip(pullback.in_leaves, pullback.in_slots, strict=True) for x, s in zip(xs, ss, strict=True) if s >= 0]
-    if row_by_row:
-        totals = pullback.apply([None if s is None else s[0] for s in seeds], consume=False)
-        return [np.expand_dims(_or_zeros(totals[s], x), 0) for x, s in slots]
-    trace = BatchTrace("jacrev", rows)
+def _map_rows(
+    o: _Options, linear: Callable[[list[Any]], list[Any]], seeds: list[Any], rows: int, leaves: Sequence[Any]
+) -> list[Any]:
+    """Apply the linear map to `rows` seeds at once (one by one with chunk_size=1); arrays ``(rows, *leaf.shape)``."""
+    if o.chunk_size == 1:
+        results = linear([None if s is None else s[0] for s in seeds])
+        zeros = [np.zeros(shape_of(x), dtype_of(x)) for x in leaves]
+        return [np.expand_dims(z if r is None else r, 0) for r, z in zip(results, zeros, strict=True)]
+    trace = BatchTrace(o.transform, rows)
     try:
-        totals = pullback.apply([None if s is None else trace.tracer(s) for s in seeds], consume=False)
+        results = linear([None if s is None else trace.tracer(s) for s in seeds])
     finally:
         trace.alive = False
-    return [_batched(trace, totals[s], x) for x, s in slots]
+    return [_batched(trace, r, x) for r, x in zip(results, leaves, strict=True)]
 
 
-def _or_zeros(x: Any, like: Any) -> Any:
-    return np.zeros(shape_of(like), dtype_of(like)) if x is None else x
-
-
-def _jacobian_rev(
-    transform: str, fun: Any, argnums: Any, chunk_size: Any, holomorphic: bool, has_aux: bool, preallocate: bool,
-    args: Any, kwargs: Any,
-) -> tuple[Any, Any, Any]:
-    bound, primals, positions = bind_arguments(transform, fun, argnums, args, kwargs)
-    places = [f"{transform}: argument {i} of {fun_name(fun)}" for i in positions]
-    out, pullback, aux = reverse(transform, bound, primals, places=places, has_aux=has_aux)
-    _check_outputs(transform, fun, out)
-    active = [x for xs, ss in zip(pullback.in_leaves, pullback.in_slots, strict=True) for x, s in zip(xs, ss, strict=True) if s >= 0]
-    if holomorphic:
-        check_holomorphic(transform, [active])
-    elif any(dtype_of(x).kind == "c" for x in active) and any(dtype_of(y).kind == "c" for y in out):
-        raise TypeError(
-            f"{transform}: {fun_name(fun)} maps complex to complex; pass holomorphic=True if it is holomorphic, "
-            f"or differentiate real and imaginary parts apart"
-        )
-    total = sum(math.prod(shape_of(x)) for x in out)
-    chunks = _rows(total, chunk_size, _row_bytes([*active, *out]))
+def _reverse_blocks(lin: Linearization, inputs: list[Any], out: list[Any], o: _Options) -> list[list[Any]]:
+    """Rows of the Jacobian by pulling back one-hot cotangents."""
+    slots = [s for _, s in lin.active()]
     # For real input and complex output the pullback of 1 gives Re J and that of -i gives Im J.
-    split = not holomorphic and any(dtype_of(y).kind == "c" for y in out)
-    jac = _Collector(out, active, preallocate)
-    for start, stop in chunks:
-        seeds = _basis(out, start, stop)
-        single = chunk_size == 1
-        rows = _pull_rows(pullback, seeds, stop - start, single)
-        if split:
-            turned = [None if s is None or s.dtype.kind != "c" else -1j * s for s in seeds]
-            imag = _pull_rows(pullback, [None if t is None else t.astype(s.dtype) for t, s in zip(turned, seeds, strict=True)], stop - start, single)
-            rows = [r + 1j * i if np.any(i) else r for r, i in zip(rows, imag, strict=True)]
-        jac.add(rows, start, stop)
-    blocks = jac.blocks(rows_first=True)
-    return _assemble(pullback.out_treedef, out, pullback.in_treedefs, pullback.in_leaves, blocks, argnums), (out, pullback.out_treedef), aux
+    split = not o.holomorphic and _complex(out)
+
+    def pull(cts: list[Any]) -> list[Any]:
+        totals = lin.pull(cts)
+        return [totals[s] for s in slots]
+
+    def rows(start: int, stop: int) -> list[Any]:
+        seeds = basis(out, start, stop)
+        real = _map_rows(o, pull, seeds, stop - start, inputs)
+        if not split:
+            return real
+        turned = [None if s is None or s.dtype.kind != "c" else (-1j * s).astype(s.dtype) for s in seeds]
+        return [r + 1j * i for r, i in zip(real, _map_rows(o, pull, turned, stop - start, inputs), strict=True)]
+
+    return gather_rows(rows, out, inputs, chunks(size_of(out), o.chunk_size, row_bytes([*inputs, *out])), o.preallocate)
 
 
-def _row_bytes(leaves: Sequence[Any]) -> int:
-    return sum(math.prod(shape_of(x)) * dtype_of(x).itemsize for x in leaves)
+def _forward_blocks(lin: Linearization, inputs: list[Any], out: list[Any], o: _Options) -> list[list[Any]]:
+    """Columns of the Jacobian by pushing forward one-hot tangents."""
+
+    def columns(start: int, stop: int) -> list[Any]:
+        return _map_rows(o, lin.push, basis(inputs, start, stop), stop - start, out)
+
+    parts = chunks(size_of(inputs), o.chunk_size, row_bytes([*inputs, *out]))
+    by_input = gather_rows(columns, inputs, out, parts, o.preallocate)
+    return [
+        [_swap(by_input[j][i], len(shape_of(x))) for j, x in enumerate(inputs)] for i in range(len(out))
+    ]
 
 
-def _check_outputs(transform: str, fun: Any, out: Sequence[Any]) -> None:
-    for y in out:
-        if dtype_of(y).kind not in "fc":
-            raise NotDifferentiableError(
-                f"{transform}: {fun_name(fun)} returned a leaf of dtype {dtype_of(y)}, which is constant; "
-                f"return it through has_aux=True"
-            )
-
-
-class _Collector:
-    """Gathers the chunks of a Jacobian of all elements on one side by the leaves of the other."""
-
-    def __init__(self, rows: Sequence[Any], columns: Sequence[Any], preallocate: bool) -> None:
-        self.row_leaves = rows
-        self.column_leaves = columns
-        self.preallocate = preallocate
-        self.total = sum(math.prod(shape_of(x)) for x in rows)
-        self.chunks: list[list[Any]] = []
-        self.buffers: list[Any] | None = None
-
-    def add(self, parts: list[Any], start: int, stop: int) -> None:
-        if not self.preallocate or any(isinstance(p, Tracer) for p in parts):
-            self.chunks.append(parts)
-            return
-        if self.buffers is None:
-            self.buffers = [np.empty((self.total, *p.shape[1:]), p.dtype) for p in parts]
-        for buffer, part in zip(self.buffers, parts, strict=True):
-            buffer[start:stop] = part
-
-    def blocks(self, rows_first: bool) -> list[list[Any]]:
-        """Return ``blocks[i][j]`` for row leaf i and column leaf j, of shape ``row.shape + column.shape``."""
-        if self.buffers is not None:
-            full = self.buffers
-        elif not self.chunks:
-            full = [np.zeros((0, *shape_of(x)), dtype_of(x)) for x in self.column_leaves]
-        elif len(self.chunks) == 1:
-            full = self.chunks[0]
-        else:
-            full = [np.concatenate(parts, axis=0) for parts in zip(*self.chunks, strict=True)]
-        out, offset = [], 0
-        for x in self.row_leaves:
-            size = math.prod(shape_of(x))
-            out.append([m[offset : offset + size].reshape(shape_of(x) + m.shape[1:]) for m in full])
-            offset += size
-        return out
-
-
-def _assemble(
-    out_treedef: Any, out: Sequence[Any], in_treedefs: Any, in_leaves: Any, blocks: list[list[Any]], argnums: Any
-) -> Any:
-    """Build the tree of the output with, in each leaf, the tree(s) of the differentiated argument(s)."""
-    results = []
-    for i, y in enumerate(out):
-        j, per_arg = 0, []
-        for treedef, leaves in zip(in_treedefs, in_leaves, strict=True):
-            row: list[Any] = []
-            for x in leaves:
-                if dtype_of(x).kind not in "fc":
-                    row.append(None)
-                    continue
-                row.append(_finish_block(blocks[i][j], x, y))
-                j += 1
-            per_arg.append(tree.unflatten(treedef, row))
-        results.append(per_arg[0] if isinstance(argnums, int) else tuple(per_arg))
-    return tree.unflatten(out_treedef, results)
-
-
-def _finish_block(block: Any, x: Any, y: Any) -> Any:
-    dtype = np.result_type(dtype_of(y), dtype_of(x))
-    if block.dtype != dtype:
-        block = block.astype(dtype)
-    return own(restore_kind(block, x))
+def _swap(block: Any, count: int) -> Any:
+    """Move the first `count` axes to the end."""
+    return np.transpose(block, (*range(count, block.ndim), *range(count))) if count else block
 
 
 def jacrev(
@@ -251,14 +186,189 @@ def jacrev(
            [0., 1.]])
     """
     check_callable(fun, "jacrev")
-    check_argnums("jacrev", argnums)
-    _check_chunk("jacrev", chunk_size)
+    return _jacobian_function(fun, _Options("jacrev", argnums, "rev", has_aux, chunk_size, holomorphic, _preallocate_and_copy))
+
+
+def _jacobian_function(fun: Callable[..., Any], o: _Options) -> Callable[..., Any]:
+    @wraps(fun)
+    def jacobian_fun(*args: Any, **kwargs: Any) -> Any:
+        _, jac, aux = _compute(fun, o, args, kwargs)
+        return (jac, aux) if o.has_aux else jac
+
+    return jacobian_fun
+
+
+def jacfwd(
+    fun: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    *,
+    has_aux: bool = False,
+    chunk_size: int | str | None = None,
+    randomness: str = "error",
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
+    """Make the Jacobian function of `fun` by forward mode.
+
+    Parameters
+    ----------
+    fun, argnums, has_aux, holomorphic
+        As in `jacrev`.
+    chunk_size : int, "auto" or None, default None
+        How many columns to compute at a time, as in `jacrev`.
+    randomness : {"error", "same", "different"}, default "error"
+        Accepted for compatibility with torch.func; NumPy's random numbers are drawn once, whatever its value.
+
+    Returns
+    -------
+    callable
+        As from `jacrev`, with equal results.
+
+    Raises
+    ------
+    ValueError
+        `chunk_size`, `randomness` or `argnums` is out of range.
+    TypeError
+        An argument or output is of integer dtype; a complex argument without `holomorphic`.
+
+    Notes
+    -----
+    Cost: one call of `fun` and, per input element, a small multiple of it, in batches. Prefer `jacrev` when there
+    are fewer outputs than inputs.
+
+    Examples
+    --------
+    >>> import numpy as np, covector
+    >>> covector.jacfwd(lambda t: np.array([1.0, 2.0]) * t ** 2)(3.0)
+    array([ 6., 12.])
+    """
+    check_callable(fun, "jacfwd")
+    if randomness not in ("error", "same", "different"):
+        raise ValueError(f"jacfwd: randomness must be 'error', 'same' or 'different', got {randomness!r}")
+    return _jacobian_function(fun, _Options("jacfwd", argnums, "fwd", has_aux, chunk_size, holomorphic, False))
+
+
+def jacobian(
+    fun: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    *,
+    mode: str = "auto",
+    has_aux: bool = False,
+    chunk_size: int | str | None = None,
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
+    """Make the Jacobian function of `fun` by the cheaper mode.
+
+    Parameters
+    ----------
+    fun, argnums, has_aux, chunk_size, holomorphic
+        As in `jacrev`.
+    mode : {"auto", "fwd", "rev"}, default "auto"
+        Forward or reverse mode; "auto" takes forward mode when there are fewer inputs than outputs.
+
+    Returns
+    -------
+    callable
+        As from `jacrev`.
+
+    Raises
+    ------
+    ValueError
+        `mode` is none of the above; else as in `jacrev`.
+
+    Examples
+    --------
+    >>> import numpy as np, covector
+    >>> covector.jacobian(lambda x: x[:1] * x[1:])(np.array([2.0, 3.0]))
+    array([[3., 2.]])
+    """
+    check_callable(fun, "jacobian")
+    return _jacobian_function(fun, _Options("jacobian", argnums, _mode("jacobian", mode), has_aux, chunk_size, holomorphic, False))
+
+
+def _mode(transform: str, mode: str) -> str:
+    if mode not in ("auto", "fwd", "rev"):
+        raise ValueError(f"{transform}: mode must be 'auto', 'fwd' or 'rev', got {mode!r}")
+    return mode
+
+
+def value_and_jacobian(
+    fun: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    *,
+    mode: str = "auto",
+    has_aux: bool = False,
+    chunk_size: int | str | None = None,
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
+    """Make a function that returns value and Jacobian of `fun` from one evaluation.
+
+    Parameters
+    ----------
+    fun, argnums, mode, has_aux, chunk_size, holomorphic
+        As in `jacobian`.
+
+    Returns
+    -------
+    callable
+        Returns ``(value, jacobian)``, or ``((value, aux), jacobian)`` with `has_aux`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As in `jacobian`.
+
+    Examples
+    --------
+    >>> import covector
+    >>> covector.value_and_jacobian(lambda x: x ** 2)(3.0)
+    (np.float64(9.0), np.float64(6.0))
+    """
+    check_callable(fun, "value_and_jacobian")
+    o = _Options("value_and_jacobian", argnums, _mode("value_and_jacobian", mode), has_aux, chunk_size, holomorphic, False)
 
     @wraps(fun)
-    def jacrev_fun(*args: Any, **kwargs: Any) -> Any:
-        jac, _, aux = _jacobian_rev(
-            "jacrev", fun, argnums, chunk_size, holomorphic, has_aux, _preallocate_and_copy, args, kwargs
-        )
-        return (jac, aux) if has_aux else jac
+    def value_and_jacobian_fun(*args: Any, **kwargs: Any) -> Any:
+        value, jac, aux = _compute(fun, o, args, kwargs)
+        return ((value, aux) if has_aux else value), jac
 
-    return jacrev_fun
+    return value_and_jacobian_fun
+
+
+def hessian(
+    fun: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    *,
+    has_aux: bool = False,
+    chunk_size: int | str | None = None,
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
+    """Make the Hessian function of `fun`: forward over reverse mode.
+
+    Parameters
+    ----------
+    fun, argnums, has_aux, holomorphic
+        As in `jacrev`.
+    chunk_size : int, "auto" or None, default None
+        How many columns to compute at a time, as in `jacfwd`.
+
+    Returns
+    -------
+    callable
+        Returns the tree of the output, in each leaf the tree of the argument, in each of its leaves the tree of the
+        argument again; or ``(hessian, aux)``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As in `jacrev`.
+
+    Examples
+    --------
+    >>> import numpy as np, covector
+    >>> covector.hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
+    array([[4., 2.],
+           [2., 0.]])
+    """
+    check_callable(fun, "hessian")
+    inner = jacrev(fun, argnums, has_aux=has_aux, holomorphic=holomorphic)
+    return jacfwd(inner, argnums, has_aux=has_aux, chunk_size=chunk_size, holomorphic=holomorphic)

@@ -13,7 +13,7 @@ from ..core.tracer import Tracer, snapshot
 from ..core.values import dtype_of, is_weak, shape_of
 from .arguments import check_callable, differentiated_leaves, fun_name, output_leaves, own, restore_kind, show_tree, split_aux
 from .forward import ForwardTrace, ForwardTracer
-from .vjp import lower_aux
+from .linearization import lower_aux
 
 __all__ = ["forward", "jvp"]
 

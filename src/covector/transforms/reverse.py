@@ -1,4 +1,4 @@
-"""Reverse mode: the tape, the tracer that writes it, and the pullback that walks it backwards."""
+"""The tape: the tracer that writes it, the pullback that walks it backwards, the pushforward that walks it forwards."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..core.tracer import Trace, Tracer, snapshot
 from ..core.values import shape_of
 from .grad_mode import blocked_level
 
-__all__ = ["Node", "ReverseTrace", "ReverseTracer", "pull_back"]
+__all__ = ["Node", "ReverseTrace", "ReverseTracer", "pull_back", "push_forward"]
 
 _ndarray = np.ndarray
 
@@ -162,3 +162,19 @@ def pull_back(tape: Tape, totals: list[Any], consume: bool) -> None:
             for i, c in enumerate(cts):
                 if c is not None:
                     add_cotangent(totals, owned, parents[i], c, args[i])
+
+
+def push_forward(tape: Tape, tangents: list[Any]) -> None:
+    """Propagate tangents forwards through `tape`; entries None are zero, and on return all slots are filled in."""
+    with np.errstate(all="ignore"):
+        for slot, node in enumerate(tape):
+            if node is None:
+                continue
+            given = [tangents[p] if p >= 0 else None for p in node.parents]
+            if all(t is None for t in given):
+                continue
+            t = node.primitive.jvp(node.args, given, node.out, **node.params)
+            if node.primitive.multiple:
+                tangents[slot : slot + len(t)] = t
+            else:
+                tangents[slot] = t

@@ -9,69 +9,27 @@ from typing import Any
 import numpy as np
 
 from ..core import tree
-from ..core.cotangents import zeros
 from ..core.errors import NotDifferentiableError
 from ..core.tracer import Tracer
-from ..core.values import Aval, aval_of, dtype_of, is_weak, shape_of
-from .arguments import (
-    bind_arguments,
-    check_argnums,
-    check_callable,
-    differentiated_leaves,
-    fun_name,
-    output_leaves,
-    own,
-    restore_kind,
-    show_tree,
-    split_aux,
-)
-from .reverse import ReverseTrace, ReverseTracer, pull_back
+from ..core.values import dtype_of, is_weak, shape_of
+from .arguments import bind_arguments, check_argnums, check_callable, fun_name, own, show_tree
+from .linearization import Linearization, run_on_tape
 
-__all__ = ["Pullback", "grad", "grad_and_value", "reverse", "value_and_grad", "vjp"]
+__all__ = ["Pullback", "grad", "grad_and_value", "value_and_grad", "vjp"]
 
 _ndarray = np.ndarray
 
 
-class Pullback:
+class Pullback(Linearization):
     """The function that `vjp` returns: from a cotangent of the output to a tuple of cotangents of the primals.
 
     It may be called any number of times, from any thread, and pickled when what it holds can be.
     """
 
-    __slots__ = ("in_leaves", "in_slots", "in_treedefs", "out_avals", "out_slots", "out_treedef", "tape")
-
-    def __init__(self) -> None:
-        self.tape: list[Any] = []
-        self.in_leaves: list[list[Any]] = []
-        self.in_slots: list[list[int]] = []
-        self.in_treedefs: list[tree.TreeDef] = []
-        self.out_slots: list[int] = []
-        self.out_avals: list[Aval] = []
-        self.out_treedef: tree.TreeDef = tree.LEAF
+    __slots__ = ()
 
     def __call__(self, ct: Any, /) -> tuple[Any, ...]:
-        return self.results(self.apply(self.check(ct), consume=False))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickle, (type(self), [getattr(self, name) for name in self.__slots__])
-
-    def apply(self, cts: Sequence[Any], consume: bool) -> list[Any]:
-        """Return the cotangent of every tape slot, given those of the output leaves (None is zero)."""
-        totals: list[Any] = [None] * len(self.tape)
-        for slot, ct in zip(self.out_slots, cts, strict=True):
-            if slot >= 0 and ct is not None:
-                totals[slot] = ct if totals[slot] is None else totals[slot] + ct
-        pull_back(self.tape, totals, consume)
-        return totals
-
-    def results(self, totals: list[Any]) -> tuple[Any, ...]:
-        """Return the primals' cotangents, each an array of its own."""
-        seen: set[int] = set()
-        trees = []
-        for leaves, slots, treedef in zip(self.in_leaves, self.in_slots, self.in_treedefs, strict=True):
-            cts = [None if s < 0 else _finish(totals[s], x, seen) for x, s in zip(leaves, slots, strict=True)]
-            trees.append(cts[0] if treedef == tree.LEAF else tree.unflatten(treedef, cts))
-        return tuple(trees)
+        return self.cotangents(self.pull(self.check(ct)))
 
     def check(self, ct: Any) -> list[Any]:
         """Return the leaves of the user's cotangent in the dtypes of the output; ValueError if they do not fit."""
@@ -109,85 +67,6 @@ class Pullback:
             f"  expected: {show_tree(self.out_avals, self.out_treedef)}\n"
             f"  given:    {show_tree(*tree.flatten(ct))}"
         )
-
-
-def _unpickle(cls: type[Pullback], state: Sequence[Any]) -> Pullback:
-    pullback = cls()
-    for name, value in zip(cls.__slots__, state, strict=True):
-        setattr(pullback, name, value)
-    return pullback
-
-
-def _finish(ct: Any, x: Any, seen: set[int]) -> Any:
-    if ct is None:
-        return zeros(x)
-    if isinstance(ct, Tracer):
-        return ct
-    if not ct.shape:
-        return restore_kind(ct, x)
-    # A cotangent may be the caller's own array, a view, or be shared by two primals: results never alias.
-    if ct.base is not None or not ct.flags.owndata or id(ct) in seen:
-        ct = ct.copy()
-    seen.add(id(ct))
-    return ct
-
-
-def reverse(
-    transform: str,
-    fun: Callable[..., Any],
-    primals: Sequence[Any],
-    *,
-    places: Sequence[str],
-    has_aux: bool = False,
-    escapes: bool = False,
-) -> tuple[list[Any], Pullback, Any]:
-    """Run `fun` under a fresh tape.
-
-    Returns
-    -------
-    out : list
-        The output leaves, as the transforms below see them.
-    pullback : Pullback
-        Holds the tape and both structures.
-    aux : pytree
-        The auxiliary output, with plain values; None without `has_aux`.
-    """
-    pullback = Pullback()
-    trace = ReverseTrace(transform, escapes)
-    pullback.tape = trace.tape
-    try:
-        args = [_lift(trace, pullback, x, place) for x, place in zip(primals, places, strict=True)]
-        result = fun(*args)
-        aux = None
-        if has_aux:
-            result, aux = split_aux(result, transform, fun)
-            aux = lower_aux(trace, aux)
-        leaves, pullback.out_treedef = output_leaves(result, transform, fun)
-        out = []
-        for x in leaves:
-            mine = isinstance(x, ReverseTracer) and x._trace is trace
-            value = x.value if mine else x
-            out.append(value)
-            pullback.out_slots.append(x.slot if mine else -1)
-            pullback.out_avals.append(aval_of(value))
-    finally:
-        trace.close()
-    return out, pullback, aux
-
-
-def _lift(trace: ReverseTrace, pullback: Pullback, arg: Any, place: str) -> Any:
-    leaves, treedef, active = differentiated_leaves(arg, place)
-    tracers = [trace.input(trace.protect(x)) if a else x for x, a in zip(leaves, active, strict=True)]
-    pullback.in_leaves.append(leaves)
-    pullback.in_slots.append([t.slot if a else -1 for t, a in zip(tracers, active, strict=True)])
-    pullback.in_treedefs.append(treedef)
-    return tracers[0] if treedef == tree.LEAF else tree.unflatten(treedef, tracers)
-
-
-def lower_aux(trace: Any, aux: Any) -> Any:
-    """Replace the tracers of `trace` inside the pytree `aux` by their values."""
-    leaves, treedef = tree.flatten(aux)
-    return tree.unflatten(treedef, [own(x.value) if isinstance(x, Tracer) and x._trace is trace else x for x in leaves])
 
 
 def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False, reduce_axes: Sequence[Any] = ()) -> Any:
@@ -241,7 +120,7 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False, reduce_ax
     """
     check_callable(fun, "vjp")
     places = [f"vjp: primal {i} of {fun_name(fun)}" for i in range(len(primals))]
-    out, pullback, aux = reverse("vjp", fun, primals, places=places, has_aux=has_aux, escapes=True)
+    out, pullback, aux = run_on_tape(Pullback, "vjp", fun, primals, places=places, has_aux=has_aux, escapes=True)
     value = tree.unflatten(pullback.out_treedef, [_escape(x) for x in out])
     return (value, pullback, aux) if has_aux else (value, pullback)
 
@@ -251,11 +130,11 @@ def _escape(x: Any) -> Any:
     return x.copy() if type(x) is _ndarray else own(x)
 
 
-def _scalar_output(transform: str, fun: Any, out: list[Any], pullback: Pullback, holomorphic: bool) -> Any:
+def _scalar_output(transform: str, fun: Any, out: list[Any], lin: Linearization, holomorphic: bool) -> Any:
     """Check that the output is one real number (complex with `holomorphic`) and return it."""
-    if pullback.out_treedef != tree.LEAF:
+    if lin.out_treedef != tree.LEAF:
         raise TypeError(
-            f"{transform}: {fun_name(fun)} must return one scalar, got {show_tree(out, pullback.out_treedef)}; "
+            f"{transform}: {fun_name(fun)} must return one scalar, got {show_tree(out, lin.out_treedef)}; "
             f"use jacrev for more outputs, or has_aux=True to return other things beside the scalar"
         )
     (x,) = out
@@ -278,12 +157,11 @@ def _scalar_output(transform: str, fun: Any, out: list[Any], pullback: Pullback,
     return x
 
 
-def check_holomorphic(transform: str, pullback_leaves: Sequence[Sequence[Any]]) -> None:
+def check_holomorphic(transform: str, leaves: Sequence[Any]) -> None:
     """Raise TypeError if holomorphic=True meets a real input."""
-    for leaves in pullback_leaves:
-        for x in leaves:
-            if dtype_of(x).kind == "f":
-                raise TypeError(f"{transform}: holomorphic=True needs complex inputs, got one of dtype {dtype_of(x)}")
+    for x in leaves:
+        if dtype_of(x).kind == "f":
+            raise TypeError(f"{transform}: holomorphic=True needs complex inputs, got one of dtype {dtype_of(x)}")
 
 
 def _value_and_grad(
@@ -294,12 +172,11 @@ def _value_and_grad(
     else:
         bound, primals, positions = bind_arguments(transform, fun, argnums, args, kwargs)
     places = [f"{transform}: argument {i} of {fun_name(fun)}" for i in positions]
-    out, pullback, aux = reverse(transform, bound, primals, places=places, has_aux=has_aux)
-    value = _scalar_output(transform, fun, out, pullback, holomorphic)
+    out, lin, aux = run_on_tape(Linearization, transform, bound, primals, places=places, has_aux=has_aux)
+    value = _scalar_output(transform, fun, out, lin, holomorphic)
     if holomorphic:
-        check_holomorphic(transform, pullback.in_leaves)
-    totals = pullback.apply([dtype_of(value).type(1)], consume=True)
-    cts = pullback.results(totals)
+        check_holomorphic(transform, [x for x, _ in lin.active()])
+    cts = lin.cotangents(lin.pull([dtype_of(value).type(1)], consume=True))
     return own(value), cts[0] if isinstance(argnums, int) else cts, aux
 
 

@@ -1,0 +1,156 @@
+"""A function linearized at a point: its tape and the structure of its inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from ..core import tree
+from ..core.cotangents import zeros
+from ..core.tracer import Tracer
+from ..core.values import Aval, aval_of
+from .arguments import differentiated_leaves, output_leaves, own, restore_kind, split_aux
+from .reverse import ReverseTrace, ReverseTracer, pull_back, push_forward
+
+__all__ = ["Linearization", "lower_aux", "run_on_tape"]
+
+
+class Linearization:
+    """What running a function on a tape leaves behind: `pull` and `push` are its transpose and itself."""
+
+    __slots__ = ("in_leaves", "in_slots", "in_treedefs", "out_avals", "out_slots", "out_treedef", "tape")
+
+    def __init__(self) -> None:
+        self.tape: list[Any] = []
+        self.in_leaves: list[list[Any]] = []
+        self.in_slots: list[list[int]] = []
+        self.in_treedefs: list[tree.TreeDef] = []
+        self.out_slots: list[int] = []
+        self.out_avals: list[Aval] = []
+        self.out_treedef: tree.TreeDef = tree.LEAF
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickle, (type(self), [getattr(self, name) for name in Linearization.__slots__])
+
+    def active(self) -> list[tuple[Any, int]]:
+        """The differentiated input leaves and their slots."""
+        pairs = zip(self.in_leaves, self.in_slots, strict=True)
+        return [(x, s) for leaves, slots in pairs for x, s in zip(leaves, slots, strict=True) if s >= 0]
+
+    def pull(self, cts: Sequence[Any], consume: bool = False) -> list[Any]:
+        """Return the cotangent of every slot, given those of the output leaves; None is zero."""
+        totals: list[Any] = [None] * len(self.tape)
+        for slot, ct in zip(self.out_slots, cts, strict=True):
+            if slot >= 0 and ct is not None:
+                totals[slot] = ct if totals[slot] is None else totals[slot] + ct
+        pull_back(self.tape, totals, consume)
+        return totals
+
+    def push(self, tangents: Sequence[Any]) -> list[Any]:
+        """Return the tangents of the output leaves, given those of the active input leaves; None is zero."""
+        slots: list[Any] = [None] * len(self.tape)
+        for (_, slot), t in zip(self.active(), tangents, strict=True):
+            slots[slot] = t
+        push_forward(self.tape, slots)
+        return [slots[s] if s >= 0 else None for s in self.out_slots]
+
+    def cotangents(self, totals: list[Any]) -> tuple[Any, ...]:
+        """Return the primals' cotangents from the result of `pull`, each an array of its own."""
+        seen: set[int] = set()
+        trees = []
+        for leaves, slots, treedef in zip(self.in_leaves, self.in_slots, self.in_treedefs, strict=True):
+            cts = [None if s < 0 else _finish(totals[s], x, seen) for x, s in zip(leaves, slots, strict=True)]
+            trees.append(cts[0] if treedef == tree.LEAF else tree.unflatten(treedef, cts))
+        return tuple(trees)
+
+
+L = TypeVar("L", bound=Linearization)
+
+
+def _unpickle(cls: type[L], state: Sequence[Any]) -> L:
+    out = cls()
+    for name, value in zip(Linearization.__slots__, state, strict=True):
+        setattr(out, name, value)
+    return out
+
+
+def _finish(ct: Any, x: Any, seen: set[int]) -> Any:
+    if ct is None:
+        return zeros(x)
+    if isinstance(ct, Tracer):
+        return ct
+    if not ct.shape:
+        return restore_kind(ct, x)
+    # A cotangent may be the caller's own array, a view, or be shared by two primals: results never alias.
+    if ct.base is not None or not ct.flags.owndata or id(ct) in seen:
+        ct = ct.copy()
+    seen.add(id(ct))
+    return ct
+
+
+def run_on_tape(
+    kind: type[L],
+    transform: str,
+    fun: Callable[..., Any],
+    primals: Sequence[Any],
+    *,
+    places: Sequence[str],
+    has_aux: bool = False,
+    escapes: bool = False,
+) -> tuple[list[Any], L, Any]:
+    """Run `fun` under a fresh tape.
+
+    Parameters
+    ----------
+    kind : type
+        Which `Linearization` to return.
+    places : sequence of str
+        How messages call each primal.
+    escapes : bool
+        Whether the linearization outlives the transform.
+
+    Returns
+    -------
+    out : list
+        The output leaves, as the transforms below see them.
+    linearization : Linearization
+        The tape and both structures.
+    aux : pytree
+        The auxiliary output, with plain values; None without `has_aux`.
+    """
+    lin = kind()
+    trace = ReverseTrace(transform, escapes)
+    lin.tape = trace.tape
+    try:
+        args = [_lift(trace, lin, x, place) for x, place in zip(primals, places, strict=True)]
+        result = fun(*args)
+        aux = None
+        if has_aux:
+            result, aux = split_aux(result, transform, fun)
+            aux = lower_aux(trace, aux)
+        leaves, lin.out_treedef = output_leaves(result, transform, fun)
+        out = []
+        for x in leaves:
+            mine = isinstance(x, ReverseTracer) and x._trace is trace
+            value = x.value if mine else x
+            out.append(value)
+            lin.out_slots.append(x.slot if mine else -1)
+            lin.out_avals.append(aval_of(value))
+    finally:
+        trace.close()
+    return out, lin, aux
+
+
+def _lift(trace: ReverseTrace, lin: Linearization, arg: Any, place: str) -> Any:
+    leaves, treedef, active = differentiated_leaves(arg, place)
+    tracers = [trace.input(trace.protect(x)) if a else x for x, a in zip(leaves, active, strict=True)]
+    lin.in_leaves.append(leaves)
+    lin.in_slots.append([t.slot if a else -1 for t, a in zip(tracers, active, strict=True)])
+    lin.in_treedefs.append(treedef)
+    return tracers[0] if treedef == tree.LEAF else tree.unflatten(treedef, tracers)
+
+
+def lower_aux(trace: Any, aux: Any) -> Any:
+    """Replace the tracers of `trace` inside the pytree `aux` by their values."""
+    leaves, treedef = tree.flatten(aux)
+    return tree.unflatten(treedef, [own(x.value) if isinstance(x, Tracer) and x._trace is trace else x for x in leaves])

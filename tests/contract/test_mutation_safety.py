@@ -1,0 +1,307 @@
+"""Arrays that change under a derivative: the result is unaffected or the write is refused, never a wrong number."""
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import covector as cv
+
+SIZES = [3, 200_000]
+
+
+class Refused(Exception):
+    """The write was refused with an error that says so."""
+
+
+def overwrite(array, value=5.0):
+    """Write into the array as a user would; NumPy's refusal of a read-only array is the clear error."""
+    try:
+        array[:] = value
+    except (ValueError, cv.CovectorError) as error:
+        assert "read-only" in str(error) or isinstance(error, cv.CovectorError)
+        raise Refused from error
+
+
+def unaffected_or_refused(compute, expected):
+    try:
+        got = compute()
+    except Refused:
+        return
+    for g, e in zip(cv.tree.leaves(got), cv.tree.leaves(expected), strict=True):
+        assert_allclose(g, e, rtol=1e-14)
+
+
+def numbers(n, seed=9):
+    return np.random.default_rng(seed).uniform(0.5, 1.5, size=n)
+
+
+ONE_CALL = {
+    "grad": lambda f, x: cv.grad(lambda x: f(x).sum())(x),
+    "jvp": lambda f, x: cv.jvp(f, (x,), (np.ones_like(x),))[1],
+    "linearize": lambda f, x: cv.linearize(f, x)[1](np.ones_like(x)),
+    "vjp": lambda f, x: cv.vjp(f, x)[1](np.ones_like(x))[0],
+    "hvp": lambda f, x: cv.hvp(lambda x: f(x).sum(), (x,), (np.ones_like(x),))[0][0],
+    "vmap of grad": lambda f, x: cv.vmap(cv.grad(lambda x: f(x).sum()))(x[None])[0],
+}
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("transform", sorted(ONE_CALL))
+def test_work_buffer_reused_inside_the_function(transform, n):
+    x, w = numbers(n), numbers(n, 10)
+    expected = w.copy()
+
+    def f(x):
+        y = x * w
+        overwrite(w)
+        return y
+
+    unaffected_or_refused(lambda: ONE_CALL[transform](f, x), expected)
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("transform", sorted(ONE_CALL))
+def test_buffer_created_and_reused_inside_the_function(transform, n):
+    """The buffer is the function's own: y = Σₖ x bₖ with one buffer for all bₖ."""
+    x = numbers(n)
+
+    def f(x):
+        buffer, y = np.empty(n), 0.0
+        for k in range(1, 4):
+            overwrite(buffer, float(k))
+            y = y + x * buffer
+        return y
+
+    unaffected_or_refused(lambda: ONE_CALL[transform](f, x), np.full(n, 6.0))
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("transform", sorted(ONE_CALL))
+def test_argument_overwritten_from_inside_the_function(transform, n):
+    x = numbers(n)
+    expected = 2 * x
+
+    def f(traced):
+        y = traced**2
+        overwrite(x)
+        return y
+
+    unaffected_or_refused(lambda: ONE_CALL[transform](f, x), expected)
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_buffer_behind_a_view_and_a_transpose(n):
+    x, w = numbers(n), numbers(2 * n).reshape(2, n)
+    expected = w[0] + w[1]
+
+    def f(x):
+        y = x * w[0] + w.T[:, 1] * x
+        overwrite(w)
+        return y
+
+    unaffected_or_refused(lambda: cv.vjp(f, x)[1](np.ones(n))[0], expected)
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_matrix_factor_overwritten(n):
+    x, w = numbers(4), numbers(4 * (n // 4 + 1)).reshape(-1, 4)
+    expected = w.sum(0)
+
+    def f(x):
+        y = w @ x
+        overwrite(w)
+        return y
+
+    unaffected_or_refused(lambda: cv.vjp(f, x)[1](np.ones(len(w)))[0], expected)
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("what", ["argument", "constant"])
+def test_write_between_vjp_and_its_pullback(what, n):
+    x, w = numbers(n), numbers(n, 10)
+    expected = 2 * x * w
+
+    def run():
+        _, vjp_fn = cv.vjp(lambda x: x**2 * w, x)
+        overwrite(x if what == "argument" else w)
+        return vjp_fn(np.ones(n))[0]
+
+    unaffected_or_refused(run, expected)
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("what", ["argument", "constant"])
+def test_write_between_linearize_and_its_push(what, n):
+    x, w = numbers(n), numbers(n, 10)
+    expected = 2 * x * w
+
+    def run():
+        _, push = cv.linearize(lambda x: x**2 * w, x)
+        overwrite(x if what == "argument" else w)
+        return push(np.ones(n))
+
+    unaffected_or_refused(run, expected)
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("f", [np.exp, np.sqrt, np.tanh, lambda x: 1 / x, lambda x: (np.exp(x), x)[0]])
+def test_output_overwritten_before_the_pullback(f, n):
+    x = numbers(n)
+    expected = cv.vjp(f, x)[1](np.ones(n))[0]
+
+    def run():
+        out, vjp_fn = cv.vjp(f, x)
+        overwrite(out)
+        return vjp_fn(np.ones(n))[0]
+
+    unaffected_or_refused(run, expected)
+
+
+def test_result_overwritten_before_the_next_call():
+    x = numbers(3)
+    _, vjp_fn = cv.vjp(lambda x: (x, x * 2), x)
+    first = vjp_fn((np.ones(3), np.ones(3)))[0]
+    overwrite(first)
+    assert_array_equal(vjp_fn((np.ones(3), np.ones(3)))[0], np.full(3, 3.0))
+
+
+# --- aliasing ---------------------------------------------------------------------------------------------------------
+
+ALIASING = {
+    "identity": (lambda x: x, 1),
+    "sum of two": (lambda x, y: x + y, 2),
+    "difference": (lambda x, y: x - y, 2),
+    "positive": (lambda x, y: +x + (+y), 2),
+    "reshape": (lambda x, y: np.reshape(x, (3, 1)) + y[:, None], 2),
+    "transpose": (lambda x: x.T, 1),
+    "reversed": (lambda x: x[::-1], 1),
+    "astype": (lambda x: x.astype(float), 1),
+    "broadcast": (lambda x, y: np.broadcast_to(x + y, (1, 3)), 2),
+    "concatenate": (lambda x, y: np.concatenate([x, y]), 2),
+    "where": (lambda x, y: np.where(np.ones(3, bool), x, y), 2),
+    "unused": (lambda x, y: np.ones(3), 2),
+}
+
+
+@pytest.mark.parametrize("name", sorted(ALIASING))
+def test_cotangents_alias_neither_each_other_nor_the_cotangent_nor_the_primals(name):
+    f, count = ALIASING[name]
+    primals = [numbers(3, k) for k in range(count)]
+    out, vjp_fn = cv.vjp(f, *primals)
+    ct = np.ones_like(out)
+    bars, again = vjp_fn(ct), vjp_fn(ct)
+    arrays = [*bars, *again, ct, *primals]
+    for i, a in enumerate(arrays):
+        for b in arrays[i + 1 :]:
+            assert not np.shares_memory(a, b)
+    assert all(bar.flags.writeable for bar in bars)
+
+
+def test_tuple_outputs_get_separate_cotangents():
+    x = numbers(3)
+    _, vjp_fn = cv.vjp(lambda p: (p["a"], p["b"], p["a"] + p["b"]), {"a": x, "b": x})
+    ct = (np.ones(3), np.ones(3), np.ones(3))
+    bar = vjp_fn(ct)[0]
+    assert not np.shares_memory(bar["a"], bar["b"])
+    assert not any(np.shares_memory(bar[k], c) for k in bar for c in ct)
+
+
+def test_cotangent_is_not_modified():
+    x, ct = numbers(3), np.array([1.0, 2.0, 3.0])
+    _, vjp_fn = cv.vjp(lambda x: x + x * 2 + np.sin(x), x)
+    vjp_fn(ct), vjp_fn(ct)
+    assert_array_equal(ct, [1.0, 2.0, 3.0])
+    _, vjp_fn = cv.vjp(lambda x: (x, x, x), x)
+    vjp_fn((ct, ct, ct))
+    assert_array_equal(ct, [1.0, 2.0, 3.0])
+
+
+def test_gradient_is_the_callers_to_write():
+    x = numbers(3)
+    g = cv.grad(lambda x: x.sum())(x)
+    g += 1
+    assert_array_equal(cv.grad(lambda x: x.sum())(x), np.ones(3))
+    tangent = cv.jvp(lambda x: x, (x,), (g,))[1]
+    assert_array_equal(tangent, np.full(3, 2.0))
+
+
+def test_jacobian_leaves_are_writable_and_separate():
+    x = numbers(3)
+    for jac in (cv.jacrev, cv.jacfwd):
+        first, second = jac(lambda x, y: x + y, argnums=(0, 1))(x, x)
+        first[:] = 7
+        assert_array_equal(second, np.eye(3))
+
+
+# --- the caller's arrays ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("transform", sorted(ONE_CALL))
+def test_callers_arrays_are_not_modified_and_writable_again(transform, n):
+    x, w = numbers(n), numbers(n, 10)
+    kept_x, kept_w = x.copy(), w.copy()
+    ONE_CALL[transform](lambda x: np.exp(x) * w + w[::-1] * x, x)
+    assert_array_equal(x, kept_x)
+    assert_array_equal(w, kept_w)
+    assert x.flags.writeable and w.flags.writeable
+    x[0] = w[0] = 0.0
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_writable_again_after_an_exception(n):
+    x, w = numbers(n), numbers(n, 10)
+
+    def f(x):
+        y = x * w
+        raise KeyError(y.shape)
+
+    for transform in ONE_CALL.values():
+        with pytest.raises(KeyError):
+            transform(f, x)
+        assert x.flags.writeable and w.flags.writeable
+        x[0] = w[0] = 1.0
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_nested_transforms_release_what_they_hold(n):
+    x, w = numbers(n), numbers(n, 10)
+    cv.grad(lambda x: np.sum(w * cv.grad(lambda y: np.sum(w * y**2 * x))(x)))(x)
+    assert x.flags.writeable and w.flags.writeable
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_read_only_arrays_stay_read_only_and_work(n):
+    x, w = numbers(n), numbers(n, 10)
+    x.flags.writeable = w.flags.writeable = False
+    for transform in ONE_CALL.values():
+        assert_allclose(transform(lambda x: x * w, x), w, rtol=0)
+        assert not x.flags.writeable and not w.flags.writeable
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_views_of_the_callers_arrays_stay_writable(n):
+    base = numbers(2 * n)
+    x = base[:n]
+    cv.grad(lambda x: np.sum(np.sin(x) * base[n:]))(x)
+    assert base.flags.writeable and x.flags.writeable
+    base[:] = 0
+    _, vjp_fn = cv.vjp(lambda x: np.sum(np.sin(x)), x)
+    vjp_fn(1.0)
+    del vjp_fn
+    gc.collect()
+    base[:] = 1
+    assert x[0] == 1
+
+
+@pytest.mark.parametrize("run", [lambda x: cv.grad(lambda x: np.sum(np.sin(x)))(x), lambda x: cv.vjp(np.sin, x)])
+def test_nothing_keeps_the_argument_alive(run):
+    x = numbers(200_000)
+    watched = weakref.ref(x)
+    run(x)
+    del x
+    gc.collect()
+    assert watched() is None
