@@ -47,7 +47,8 @@ def main():
     differences = (integrate(RATES + step * birth) - integrate(RATES - step * birth)) / (2 * step)
     print("  time    prey  predators   d prey/d birth  d predators/d birth")
     for k in range(0, len(states), 100):
-        print(f"{k * 0.025:6.1f} {states[k, 0]:7.3f} {states[k, 1]:10.3f} {derivative[k, 0]:16.6f} {derivative[k, 1]:20.6f}")
+        (prey, predators), (by_birth, predators_by_birth) = states[k], derivative[k]
+        print(f"{k * 0.025:6.1f} {prey:7.3f} {predators:10.3f} {by_birth:16.6f} {predators_by_birth:20.6f}")
     print(f"largest difference to central differences: {np.max(np.abs(derivative - differences)):.1e}")
 
 

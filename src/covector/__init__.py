@@ -1,9 +1,97 @@
-"""Derivatives of plain NumPy code."""
+"""covector: derivatives of plain NumPy code.
 
-from . import numpy_api as _numpy_api, ops as _ops
+Give a function written with ``import numpy as np`` to `grad`, `vjp`, `jvp`, `jacrev`, `jacfwd`, `hessian` or `vmap` and
+get its derivatives as new Python functions, which compose in any order.
+"""
 
-from .transforms.grad_mode import enable_grad, no_grad
-from .transforms.vjp import grad, grad_and_value, value_and_grad, vjp
-from .transforms.jvp import jvp
-from .transforms.vmap import vmap
-from .transforms.jacobian import hessian, jacfwd, jacobian, jacrev, value_and_jacobian
+from . import errors, functional, numpy_api, ops, testing, tree
+from .errors import (
+    ConcretizationError,
+    CovectorError,
+    CustomRuleError,
+    LeakedTracerError,
+    NotDifferentiableError,
+    TracerConversionError,
+)
+from .transforms import (
+    ShapeDtypeStruct,
+    all_gather,
+    axis_index,
+    axis_size,
+    checkpoint,
+    custom_jvp,
+    custom_vjp,
+    enable_grad,
+    eval_shape,
+    grad,
+    grad_and_value,
+    hessian,
+    hvp,
+    jacfwd,
+    jacobian,
+    jacrev,
+    jvp,
+    linear_transpose,
+    linearize,
+    make_graph,
+    no_grad,
+    pmax,
+    pmean,
+    pmin,
+    ppermute,
+    psum,
+    stop_gradient,
+    value_and_grad,
+    value_and_jacobian,
+    vjp,
+    vmap,
+)
+from .tree import register_dataclass, register_pytree_node
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ConcretizationError",
+    "CovectorError",
+    "CustomRuleError",
+    "LeakedTracerError",
+    "NotDifferentiableError",
+    "ShapeDtypeStruct",
+    "TracerConversionError",
+    "all_gather",
+    "axis_index",
+    "axis_size",
+    "checkpoint",
+    "custom_jvp",
+    "custom_vjp",
+    "enable_grad",
+    "errors",
+    "eval_shape",
+    "functional",
+    "grad",
+    "grad_and_value",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+    "jvp",
+    "linear_transpose",
+    "linearize",
+    "make_graph",
+    "no_grad",
+    "pmax",
+    "pmean",
+    "pmin",
+    "ppermute",
+    "psum",
+    "register_dataclass",
+    "register_pytree_node",
+    "stop_gradient",
+    "testing",
+    "tree",
+    "value_and_grad",
+    "value_and_jacobian",
+    "vjp",
+    "vmap",
+]

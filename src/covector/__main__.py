@@ -19,11 +19,11 @@ class Parser(argparse.ArgumentParser):
     """A parser whose complaint about an unknown command says what was probably meant."""
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        if action.dest != "command" or action.choices is None or value in action.choices:
-            return super()._check_value(action, value)
-        close = get_close_matches(value, action.choices, n=1)
-        meant = f" Did you mean {close[0]!r}?" if close else ""
-        self.error(f"there is no command {value!r}.{meant} The commands are: {', '.join(action.choices)}.")
+        if action.dest == "command" and action.choices is not None and value not in action.choices:
+            close = get_close_matches(value, action.choices, n=1)
+            meant = f" Did you mean {close[0]!r}?" if close else ""
+            self.error(f"there is no command {value!r}.{meant} The commands are: {', '.join(action.choices)}.")
+        super()._check_value(action, value)
 
     def error(self, message: str) -> NoReturn:
         """Say what was wrong and where help is, and leave with status 2."""
@@ -45,9 +45,10 @@ def demo(parsers: Parsers) -> None:
         from .demo import PlotError, run_demo
 
         try:
-            return run_demo(arguments.plot, lambda text: print(text, flush=True))
+            status: int = run_demo(arguments.plot, lambda text: print(text, flush=True))
         except PlotError as reason:
             parser.error(str(reason))
+        return status
 
     parser.set_defaults(run=run)
 

@@ -1,5 +1,6 @@
 """`no_grad`, `enable_grad` and `stop_gradient`, in both modes, nested and under `vmap`."""
 
+import contextvars
 import threading
 
 import numpy as np
@@ -257,6 +258,18 @@ def test_an_exception_ends_the_block(d):
     with pytest.raises(KeyError), cv.no_grad():
         raise KeyError
     assert d(lambda x: x**2)(3.0) == 6.0
+
+
+def test_blocks_leave_nothing_in_the_context():
+    def f(x):
+        with cv.no_grad(), cv.enable_grad():
+            return x**2
+
+    cv.grad(f)(3.0)
+    before = len(contextvars.copy_context())
+    for _ in range(20):
+        cv.grad(f)(3.0)
+    assert len(contextvars.copy_context()) == before
 
 
 def test_other_threads_are_unaffected(d):

@@ -160,6 +160,26 @@ def test_output_overwritten_before_the_pullback(f, n):
     unaffected_or_refused(run, expected)
 
 
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("transform", [cv.vjp, cv.linearize])
+def test_aux_overwritten_before_the_derivative_is_used(transform, n):
+    x = numbers(n)
+
+    def f(x):
+        y = np.exp(x)
+        return y * x, {"x": x, "y": y}
+
+    def run():
+        _, linear, aux = transform(f, x, has_aux=True)
+        overwrite(aux["x"])
+        overwrite(aux["y"])
+        result = linear(np.ones(n))
+        return result[0] if transform is cv.vjp else result
+
+    unaffected_or_refused(run, np.exp(x) * (1 + x))
+    assert_array_equal(x, numbers(n))
+
+
 def test_result_overwritten_before_the_next_call():
     x = numbers(3)
     _, vjp_fn = cv.vjp(lambda x: (x, x * 2), x)

@@ -91,7 +91,7 @@ def test_cotangent_of_the_wrong_tree_shows_both(out, ct):
     [
         (lambda x: x, np.ones(2), ["(3,)", "(2,)"]),
         (lambda x: x, np.ones((3, 1)), ["(3,)", "(3, 1)"]),
-        (lambda x: x, 1.0, ["(3,)", "()"]),
+        (lambda x: x, 1.0, ["3", "float"]),
         (lambda x: x.sum(), np.ones(1), ["()", "(1,)"]),
         (lambda x: x, np.ones(3, np.float32), ["float64", "float32"]),
         (lambda x: x, np.ones(3, int), ["float64", "int"]),

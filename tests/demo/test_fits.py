@@ -92,7 +92,8 @@ def test_newton_steps_bring_both_starts_to_the_last_certified_digits(name: str, 
 def test_costs_are_counted(name: str, fits: dict[str, list[Fit]]) -> None:
     parameters = len(ARCHIVE.problems[name].certified)
     for difference, exact, refined in zip(*[iter(fits[name])] * 3):
-        assert [difference.derivatives, exact.derivatives, refined.derivatives] == ["2-point", "exact", "exact + Newton"]
+        kinds = [fit.derivatives for fit in (difference, exact, refined)]
+        assert kinds == ["2-point", "exact", "exact + Newton"]
         # Every finite-difference Jacobian costs one evaluation per parameter, and there is at least one.
         assert difference.residual_calls > parameters
         assert difference.jacobian_calls == 0

@@ -33,12 +33,13 @@ EXAMPLES = page_examples()
 
 
 def public_objects() -> Iterator[tuple[str, Any]]:
-    """Yield every public name with its object: the package's, and one level down for its public modules."""
-    for name in covector.__all__:
-        value = getattr(covector, name)
-        yield name, value
-        if inspect.ismodule(value):
-            yield from ((f"{name}.{inner}", getattr(value, inner)) for inner in value.__all__)
+    """Yield every public name with its object: the package's, then those that only its public modules have."""
+    own = {name: getattr(covector, name) for name in covector.__all__}
+    yield from own.items()
+    for name, module in own.items():
+        if inspect.ismodule(module):
+            inner = {f"{name}.{part}": getattr(module, part) for part in module.__all__}
+            yield from ((full, value) for full, value in inner.items() if not any(value is x for x in own.values()))
 
 
 PUBLIC = dict(public_objects())

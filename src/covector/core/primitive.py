@@ -68,6 +68,9 @@ class Primitive:
         Paper or derivation, where not obvious.
     family : str
         Name of the builder.
+    residuals : callable, optional
+        ``residuals(args, params) -> (out, params)``: what the tape runs instead of `bind`, for functions whose
+        user-given forward pass returns more than the output; the extra values go to `vjp` as parameters.
     multiple : bool
         Whether the primitive returns a tuple.
     constant : bool
@@ -89,6 +92,7 @@ class Primitive:
     samples: Sequence[Sample] = ()
     source: str = ""
     family: str = ""
+    residuals: Rule | None = None
     multiple: bool = False
     constant: bool = False
     keeps: bool = True

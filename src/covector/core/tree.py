@@ -25,7 +25,9 @@ __all__ = [
 
 _NAMESPACE = "covector"
 # NumPy users expect a dict to keep its order; optree sorts keys unless told otherwise, per namespace.
-optree.dict_insertion_ordered(True, namespace=_NAMESPACE).__enter__()
+# The context manager is kept, because it would restore the old setting when collected.
+_insertion_order = optree.dict_insertion_ordered(True, namespace=_NAMESPACE)
+_insertion_order.__enter__()
 
 T = TypeVar("T")
 TreeDef = optree.PyTreeSpec

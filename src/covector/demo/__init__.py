@@ -65,9 +65,10 @@ def run_demo(plot: Path | None = None, write: Callable[[str], object] = print) -
         missing = shortfall(problem, fits)
         failures += [missing] if missing else []
     failures += _show_beyond_fits(archive, best, write)
-    write(heading("Result"))
     if plot is not None:
         save_plot([(archive.problems[name], fit) for name, fit in best.items()], plot)
+    write(heading("Result"))
+    if plot is not None:
         write(f"The picture of the fits is in {plot}.")
     if failures:
         write("NOT as exact as it must be:")

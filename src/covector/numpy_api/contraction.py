@@ -11,13 +11,11 @@ import numpy as np
 
 from ..core.dispatch import UFUNCS, as_operand
 from ..core.values import dtype_of, shape_of
-from ..ops.contraction import contract_p, matmul_p, mT
+from ..ops.contraction import contract_p, matmul_p
 from .axes import normalize_axis
 from .register import implements, no_out
 
 __all__ = ["dot", "multi_dot", "tensordot"]
-
-_LAST = (-1,)
 
 
 def _operands(function: str, *xs: Any) -> list[Any]:
@@ -279,13 +277,6 @@ def multi_dot(arrays: Any, *, out: Any = None) -> Any:
         return operands[order] if isinstance(order, int) else dot(evaluate(order[0]), evaluate(order[1]))
 
     return evaluate(_chain(tuple(sizes)))
-
-
-@implements(np.linalg.matrix_transpose)
-def matrix_transpose(x: Any, /) -> Any:
-    if len(shape_of(x)) < 2:
-        raise ValueError(f"np.linalg.matrix_transpose: the array must have two or more axes, got shape {shape_of(x)}")
-    return mT(x)
 
 
 def _without_ones(x: Any, labels: Sequence[int], sizes: Any) -> tuple[Any, tuple[int, ...]]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ..core.dispatch import as_operand
 from ..core.errors import ConcretizationError, caller
 from ..core.tracer import Tracer
 from ..ops.indexing import gather_p, slice_p
 from .register import implements
 from .structural import transpose
+
+__all__ = ["are_unique", "getitem"]
 
 _BASIC = (int, slice, type(None), np.integer)
 
@@ -18,23 +22,28 @@ _BASIC = (int, slice, type(None), np.integer)
 @implements("getitem")
 def getitem(x: Any, index: Any) -> Any:
     """Return ``x[index]``."""
-    if type(index) is int or type(index) is slice:
+    if type(index) is int or (type(index) is slice and _static(index)):
         return slice_p(x, index=(index,))
-    items = list(index) if type(index) is tuple else [index]
-    items = _expand(x, [_plain_index(i) for i in items])
+    items = [_plain_index(i) for i in (index if type(index) is tuple else (index,))]
+    masks = sum(not isinstance(i, _BASIC) and i is not Ellipsis and i.dtype.kind == "b" for i in items)
+    items, x = _expand(x, items)
     if all(isinstance(i, _BASIC) for i in items):
         return slice_p(x, index=tuple(items))
-    return _advanced(x, items)
+    return _advanced(x, items, one_mask=masks == 1)
+
+
+def _static(i: slice) -> bool:
+    return all(b is None or type(b) is int for b in (i.start, i.stop, i.step))
 
 
 def _plain_index(i: Any) -> Any:
     """Return one index as int, slice, None, Ellipsis, integer or bool array, or traced integer."""
+    if type(i) is slice:
+        return i if _static(i) else slice(*(b if b is None else _bound(b) for b in (i.start, i.stop, i.step)))
     if i is Ellipsis or (isinstance(i, _BASIC) and not isinstance(i, bool)):
         return i
     if not isinstance(i, Tracer):
-        i = np.asarray(i)
-        if i.dtype == object or (i.size == 0 and i.dtype.kind == "f" and i.ndim == 1):
-            i = i.astype(int)
+        i = np.asarray(i) if isinstance(i, np.ndarray | bool) else _from_sequence(i)
     if i.dtype.kind not in "iub":
         raise IndexError(
             f"an index must be an integer, slice, None, Ellipsis, or an integer or bool array; got dtype {i.dtype} "
@@ -43,33 +52,53 @@ def _plain_index(i: Any) -> Any:
     return i
 
 
-def _is_mask(i: Any) -> bool:
-    return not isinstance(i, _BASIC) and i is not Ellipsis and i.dtype.kind == "b"
+def _bound(b: Any) -> int:
+    if isinstance(b, Tracer) and b.dtype.kind in "iu":  # type: ignore[attr-defined]
+        # Under vmap and abstract tracing the length of the slice would depend on a value.
+        raise ConcretizationError(
+            f"a slice at {caller()} has a traced bound, so its length depends on a value; "
+            f"use np.take(x, start + np.arange(length)) with a fixed length"
+        )
+    return b.__index__()  # type: ignore[no-any-return]
 
 
-def _expand(x: Any, items: list[Any]) -> list[Any]:
-    """Spell out the ellipsis and turn bool arrays into integer arrays."""
-    used = sum(i.ndim if _is_mask(i) else i is not None and i is not Ellipsis for i in items)
+def _from_sequence(i: Any) -> Any:
+    array = np.asarray(as_operand(i, "indexing"))
+    return array.astype(int) if array.size == 0 and array.dtype.kind == "f" else array
+
+
+def _is_array(i: Any) -> bool:
+    return not isinstance(i, _BASIC) and i is not Ellipsis
+
+
+def _expand(x: Any, items: list[Any]) -> tuple[list[Any], Any]:
+    """Spell out the ellipsis and turn bool arrays into integer arrays; a single bool becomes one on a new axis of x."""
+    masks = [_is_array(i) and i.dtype.kind == "b" for i in items]
+    used = sum(i.ndim if m else i is not None and i is not Ellipsis for i, m in zip(items, masks, strict=True))
     if used > x.ndim:
         raise IndexError(f"too many indices for array: array is {x.ndim}-dimensional, but {used} were indexed")
     where = [k for k, i in enumerate(items) if i is Ellipsis]
     if len(where) > 1:
         raise IndexError("an index can only have a single ellipsis ('...')")
     fill = [slice(None)] * (x.ndim - used)
-    if where:
-        items = items[: where[0]] + fill + items[where[0] + 1 :]
-    else:
-        items = items + fill
+    k = where[0] if where else len(items)
+    items = items[:k] + fill + items[k + 1 :]
+    masks = masks[:k] + [False] * len(fill) + masks[k + 1 :]
     out: list[Any] = []
+    grown: list[Any] = []
     axis = 0
-    for i in items:
-        if _is_mask(i):
-            out.extend(_mask_positions(x, i, axis))
+    for i, mask in zip(items, masks, strict=True):
+        if mask:
+            positions = _mask_positions(x, i, axis)
+            out.extend(positions)
+            grown.extend([slice(None)] * i.ndim if i.ndim else [None])
             axis += i.ndim
         else:
             out.append(i)
-            axis += i is not None
-    return out
+            if i is not None:
+                grown.append(slice(None))
+                axis += 1
+    return out, slice_p(x, index=tuple(grown)) if None in grown else x
 
 
 def _mask_positions(x: Any, mask: Any, axis: int) -> list[Any]:
@@ -79,7 +108,7 @@ def _mask_positions(x: Any, mask: Any, axis: int) -> list[Any]:
             f"use np.where(mask, x, 0) instead of x[mask]"
         )
     if mask.ndim == 0:
-        raise IndexError("a single bool as index of a traced array is not supported; use np.where or x[None]")
+        return [np.zeros(int(mask), int)]
     if mask.shape != x.shape[axis : axis + mask.ndim]:
         raise IndexError(
             f"boolean index did not match indexed array: mask of shape {mask.shape} on axes "
@@ -88,7 +117,7 @@ def _mask_positions(x: Any, mask: Any, axis: int) -> list[Any]:
     return list(mask.nonzero())
 
 
-def _advanced(x: Any, items: list[Any]) -> Any:
+def _advanced(x: Any, items: list[Any], one_mask: bool) -> Any:
     """Index arrays mixed with basic indices: basic part first, then a gather on leading axes, then axes put back.
 
     As in NumPy, integers beside index arrays count as index arrays, and the gathered axes stay in place when the
@@ -96,29 +125,27 @@ def _advanced(x: Any, items: list[Any]) -> Any:
     """
     positions = [k for k, i in enumerate(items) if not isinstance(i, slice | type(None))]
     adjacent = positions == list(range(positions[0], positions[-1] + 1))
+    # The positions of one mask are distinct; integers beside it do not change that.
+    unique = one_mask and len({i.shape for i in (items[k] for k in positions) if _is_array(i)}) == 1
     indices = [np.asarray(items[k]) if isinstance(items[k], int) else items[k] for k in positions]
     basic = tuple(slice(None) if k in positions else i for k, i in enumerate(items))
     if any(i != slice(None) for i in basic):
         x = slice_p(x, index=basic)
     rest = [k for k in range(x.ndim) if k not in positions]
-    moved = transpose(x, positions + rest)
-    shapes = [i.shape for i in indices]
-    out = gather_p(moved, *indices, unique=_unique(indices))
+    out = gather_p(transpose(x, positions + rest), *indices, unique=unique or are_unique(indices))
     if not adjacent or positions[0] == 0:
         return out
-    gathered = len(np.broadcast_shapes(*shapes))
+    gathered = len(np.broadcast_shapes(*[i.shape for i in indices]))
     before = positions[0]
     order = [gathered + k for k in range(before)] + list(range(gathered)) + list(range(gathered + before, out.ndim))
     return transpose(out, order)
 
 
-def _unique(indices: list[Any]) -> bool:
-    """Whether the indices cannot repeat an element, decided only where that is cheap: one increasing sequence."""
-    first = indices[0]
-    if isinstance(first, Tracer) or first.ndim != 1 or not all(
-        not isinstance(i, Tracer) and i.shape == first.shape for i in indices
-    ):
+def are_unique(indices: Sequence[Any]) -> bool:
+    """Whether the indices cannot take an element twice, decided only where that is cheap: one increasing sequence."""
+    if len(indices) > 1 or isinstance(indices[0], Tracer):
         return False
-    if len(indices) > 1:
-        return False
-    return first.size == 0 or bool(first[0] >= 0 and np.all(first[1:] > first[:-1]))
+    (first,) = indices
+    if first.ndim == 0:
+        return True
+    return first.ndim == 1 and (first.size == 0 or bool(first[0] >= 0 and np.all(first[1:] > first[:-1])))

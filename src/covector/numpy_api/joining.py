@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from ..core.errors import TracerConversionError, caller
-from ..core.tracer import Tracer
 from ..ops.indexing import slice_p
 from ..ops.structural import concat_p
 from .axes import normalize_axis
@@ -147,8 +146,7 @@ def _block_leaves(node: Any) -> Iterable[Any]:
 def _sections(n: int, indices_or_sections: Any, even: bool) -> list[slice]:
     """The slices into which ``np.split`` (`even`) or ``np.array_split`` cuts an axis of length `n`."""
     if isinstance(indices_or_sections, Iterable):
-        cuts = [0, *(int(i) for i in indices_or_sections), n]
-        return [slice(a, b if k < len(cuts) - 2 else n) for k, (a, b) in enumerate(zip(cuts, cuts[1:], strict=False))]
+        return [slice(a, b) for a, b in pairwise([0, *(int(i) for i in indices_or_sections), n])]
     count = int(indices_or_sections)
     if count <= 0:
         raise ValueError("number sections must be larger than 0.")
@@ -158,7 +156,7 @@ def _sections(n: int, indices_or_sections: Any, even: bool) -> list[slice]:
     ends = [0]
     for k in range(count):
         ends.append(ends[-1] + each + (k < extra))
-    return [slice(a, b) for a, b in zip(ends, ends[1:], strict=False)]
+    return [slice(a, b) for a, b in pairwise(ends)]
 
 
 def _split(a: Any, indices_or_sections: Any, axis: int, even: bool) -> list[Any]:

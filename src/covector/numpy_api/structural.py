@@ -138,7 +138,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     axis = normalize_axis(axis, a.ndim)
     if not -a.ndim <= start <= a.ndim:
-        raise np.exceptions.AxisError(f"'start' arg requires {-a.ndim} <= start < {a.ndim + 1}, but {start} was passed in")
+        raise np.exceptions.AxisError(f"'start' must be between {-a.ndim} and {a.ndim}, but {start} was passed in")
     start = start + a.ndim if start < 0 else start
     order = [i for i in range(a.ndim) if i != axis]
     order.insert(start - (axis < start), axis)

@@ -1,5 +1,29 @@
 """The primitives, one family per file; importing this package declares them all."""
 
-from . import arithmetic, contraction, exponential, indexing, reductions, structural
+from . import (
+    arithmetic,
+    complex_parts,
+    contraction,
+    exponential,
+    indexing,
+    logic,
+    power,
+    reductions,
+    rounding,
+    structural,
+    trigonometric,
+)
 
-__all__ = ["arithmetic", "contraction", "exponential", "indexing", "reductions", "structural"]
+__all__ = [
+    "arithmetic",
+    "complex_parts",
+    "contraction",
+    "exponential",
+    "indexing",
+    "logic",
+    "power",
+    "reductions",
+    "rounding",
+    "structural",
+    "trigonometric",
+]

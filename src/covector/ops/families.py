@@ -57,7 +57,7 @@ def product(t: Any, p: Any) -> Any:
 
     This is what keeps the untaken side of a `where`, and directions that do not move, free of inf and NaN.
     """
-    if type(p) is int:
+    if type(p) is int and -1 <= p <= 1 and p:
         return t if p == 1 else -t
     if isinstance(t, Tracer) or isinstance(p, Tracer):
         return bind(product_p, (t, p), {})
@@ -75,7 +75,9 @@ def _result_dtype(impl: Rule, dtypes: tuple[Any, ...]) -> Any:
     return tuple(x.dtype for x in out) if isinstance(out, tuple) else np.asarray(out).dtype
 
 
-def _elementwise_aval(impl: Rule) -> Rule:
+def elementwise_aval(impl: Rule) -> Rule:
+    """Shape and dtype rule of an elementwise primitive."""
+
     def aval(*avals: Aval) -> Any:
         shape = np.broadcast_shapes(*[a.shape for a in avals])
         kinds = tuple(type(a.dtype.type(0).item()) if a.weak else a.dtype for a in avals)
@@ -166,7 +168,7 @@ def elementwise(
     primitive = Primitive(
         name,
         impl,
-        _elementwise_aval(impl),
+        elementwise_aval(impl),
         jvp,
         vjp,
         batch_elementwise(lambda: primitive),
@@ -204,6 +206,7 @@ def linear(
     transpose: Rule,
     aval: Rule,
     batch: Rule,
+    keeps: bool = False,
     samples: Sequence[Any] = (),
     lower: Any = None,
     sparsity: Any = "moves",
@@ -216,6 +219,8 @@ def linear(
     ----------
     transpose : callable
         ``transpose(ct, x, *rest, **params)`` with the shape of `x`, of which only shape and dtype may be read.
+    keeps : bool
+        Whether the transpose reads values of the other arguments.
     """
 
     def jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any, **params: Any) -> Any:
@@ -237,7 +242,7 @@ def linear(
         samples=samples,
         source=source,
         family="linear",
-        keeps=False,
+        keeps=keeps,
         numpy=tuple(numpy),
     )
     return primitive
@@ -470,7 +475,7 @@ def constant(
     primitive = Primitive(
         name,
         impl,
-        aval or _elementwise_aval(impl),
+        aval or elementwise_aval(impl),
         _NO_DERIVATIVE,
         _NO_DERIVATIVE,
         batch or batch_elementwise(lambda: primitive),

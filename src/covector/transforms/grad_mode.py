@@ -16,20 +16,22 @@ _blocked: ContextVar[int] = ContextVar("covector_blocked", default=0)
 blocked_level = _blocked.get
 
 
-class _GradMode(ContextDecorator):
-    def __init__(self) -> None:
-        self._tokens: ContextVar[tuple[Token[int], ...]] = ContextVar("tokens", default=())
+# What each open block has to restore, innermost last. One variable for all blocks: a context never forgets a variable
+# that was set in it, so a variable per block would leak.
+_tokens: ContextVar[tuple[Token[int], ...]] = ContextVar("covector_grad_mode_tokens", default=())
 
+
+class _GradMode(ContextDecorator):
     def _level(self) -> int:
         raise NotImplementedError
 
     def __enter__(self) -> Any:
-        self._tokens.set((*self._tokens.get(), _blocked.set(self._level())))
+        _tokens.set((*_tokens.get(), _blocked.set(self._level())))
         return self
 
     def __exit__(self, *_: object) -> None:
-        *rest, token = self._tokens.get()
-        self._tokens.set(tuple(rest))
+        *rest, token = _tokens.get()
+        _tokens.set(tuple(rest))
         _blocked.reset(token)
 
 

@@ -101,6 +101,7 @@ def gather_rows(
         full = done[0]
     else:
         full = buffers or [np.concatenate(xs, axis=0) for xs in zip(*done, strict=True)]
+    full = _separate(full)
     blocks, offset = [], 0
     for x in row_leaves:
         size = math.prod(shape_of(x))
@@ -108,6 +109,15 @@ def gather_rows(
         blocks.append([(m if whole else m[offset : offset + size]).reshape(shape_of(x) + m.shape[1:]) for m in full])
         offset += size
     return blocks
+
+
+def _separate(arrays: Sequence[Any]) -> list[Any]:
+    """Copy where arrays share memory: a seed that passes through unchanged comes back for several leaves."""
+    out: list[Any] = []
+    for x in arrays:
+        shared = type(x) is np.ndarray and any(type(y) is np.ndarray and np.may_share_memory(x, y) for y in out)
+        out.append(x.copy() if shared else x)
+    return out
 
 
 def size_of(leaves: Sequence[Any]) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
+
 from ..core import tree
 from ..core.cotangents import zeros
 from ..core.tracer import Tracer
@@ -12,7 +14,7 @@ from ..core.values import Aval, aval_of
 from .arguments import differentiated_leaves, output_leaves, own, restore_kind, split_aux
 from .reverse import ReverseTrace, ReverseTracer, pull_back, push_forward
 
-__all__ = ["Linearization", "lower_aux", "run_on_tape"]
+__all__ = ["Linearization", "escaped", "lower_aux", "run_on_tape"]
 
 
 class Linearization:
@@ -30,7 +32,8 @@ class Linearization:
         self.out_treedef: tree.TreeDef = tree.LEAF
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickle, (type(self), [getattr(self, name) for name in Linearization.__slots__])
+        names = [name for cls in type(self).__mro__ for name in getattr(cls, "__slots__", ())]
+        return _unpickle, (type(self), {name: getattr(self, name) for name in names})
 
     def active(self) -> list[tuple[Any, int]]:
         """The differentiated input leaves and their slots."""
@@ -54,9 +57,9 @@ class Linearization:
         push_forward(self.tape, slots)
         return [slots[s] if s >= 0 else None for s in self.out_slots]
 
-    def cotangents(self, totals: list[Any]) -> tuple[Any, ...]:
-        """Return the primals' cotangents from the result of `pull`, each an array of its own."""
-        seen: set[int] = set()
+    def cotangents(self, totals: list[Any], cts: Sequence[Any] = ()) -> tuple[Any, ...]:
+        """Return the primals' cotangents from the result of `pull`, each an array of its own and none of `cts`."""
+        seen = set(map(id, cts))
         trees = []
         for leaves, slots, treedef in zip(self.in_leaves, self.in_slots, self.in_treedefs, strict=True):
             cts = [None if s < 0 else _finish(totals[s], x, seen) for x, s in zip(leaves, slots, strict=True)]
@@ -67,9 +70,9 @@ class Linearization:
 L = TypeVar("L", bound=Linearization)
 
 
-def _unpickle(cls: type[L], state: Sequence[Any]) -> L:
+def _unpickle(cls: type[L], state: dict[str, Any]) -> L:
     out = cls()
-    for name, value in zip(Linearization.__slots__, state, strict=True):
+    for name, value in state.items():
         setattr(out, name, value)
     return out
 
@@ -151,6 +154,12 @@ def _lift(trace: ReverseTrace, lin: Linearization, arg: Any, place: str) -> Any:
 
 
 def lower_aux(trace: Any, aux: Any) -> Any:
-    """Replace the tracers of `trace` inside the pytree `aux` by their values."""
+    """Replace the tracers of `trace` inside the pytree `aux` by their values, copied if the tape outlives the call."""
     leaves, treedef = tree.flatten(aux)
-    return tree.unflatten(treedef, [own(x.value) if isinstance(x, Tracer) and x._trace is trace else x for x in leaves])
+    keep = escaped if getattr(trace, "escapes", False) else own
+    return tree.unflatten(treedef, [keep(x.value) if isinstance(x, Tracer) and x._trace is trace else x for x in leaves])
+
+
+def escaped(x: Any) -> Any:
+    """Return the caller's copy of an output whose value the tape may still need."""
+    return x.copy() if isinstance(x, np.ndarray) else own(x)

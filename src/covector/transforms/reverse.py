@@ -111,9 +111,12 @@ class ReverseTrace(Trace):
             else:
                 values.append(self.protect(x) if primitive.keeps else x)
                 parents.append(-1)
-        out = bind(primitive, values, params)
         if primitive.constant or blocked_level() >= self.level:
-            return out
+            return _locked(bind(primitive, values, params))
+        if primitive.residuals is None:
+            out = bind(primitive, values, params)
+        else:
+            out, params = primitive.residuals(values, params)
         tape = self.tape
         slot = len(tape)
         if primitive.multiple:
@@ -124,6 +127,13 @@ class ReverseTrace(Trace):
             return out
         tape.append(Node(primitive, values, params, out, parents))
         return (ReverseArray if out.shape else ReverseTracer)(self, out, slot)
+
+
+def _locked(out: Any) -> Any:
+    """Make a constant result read-only where it is a view, because the tape may need what it views."""
+    if type(out) is _ndarray and out.base is not None:
+        out.flags.writeable = False
+    return out
 
 
 def pull_back(tape: Tape, totals: list[Any], consume: bool) -> None:

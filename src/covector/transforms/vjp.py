@@ -13,7 +13,9 @@ from ..core.errors import NotDifferentiableError
 from ..core.tracer import Tracer
 from ..core.values import dtype_of, is_weak, shape_of
 from .arguments import bind_arguments, check_argnums, check_callable, fun_name, own, show_tree
-from .linearization import Linearization, run_on_tape
+from .batching import BatchTrace
+from .collectives import bound_trace, psum_p, varies
+from .linearization import Linearization, escaped, run_on_tape
 
 __all__ = ["Pullback", "grad", "grad_and_value", "value_and_grad", "vjp"]
 
@@ -26,10 +28,20 @@ class Pullback(Linearization):
     It may be called any number of times, from any thread, and pickled when what it holds can be.
     """
 
-    __slots__ = ()
+    __slots__ = ("reduce_axes",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reduce_axes: tuple[BatchTrace, ...] = ()
 
     def __call__(self, ct: Any, /) -> tuple[Any, ...]:
-        return self.cotangents(self.pull(self.check(ct)))
+        cts = self.check(ct)
+        totals = self.pull(cts)
+        for axis in self.reduce_axes:
+            for x, slot in self.active():
+                if varies(totals[slot], axis) and not varies(x, axis):
+                    totals[slot] = psum_p(totals[slot], axis=axis)
+        return self.cotangents(totals, cts)
 
     def check(self, ct: Any) -> list[Any]:
         """Return the leaves of the user's cotangent in the dtypes of the output; ValueError if they do not fit."""
@@ -119,15 +131,13 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False, reduce_ax
     -0.614308 -0.252441
     """
     check_callable(fun, "vjp")
+    names = (reduce_axes,) if isinstance(reduce_axes, str) else tuple(reduce_axes)
+    axes = tuple(bound_trace(name, "vjp(reduce_axes=...)") for name in names)
     places = [f"vjp: primal {i} of {fun_name(fun)}" for i in range(len(primals))]
     out, pullback, aux = run_on_tape(Pullback, "vjp", fun, primals, places=places, has_aux=has_aux, escapes=True)
-    value = tree.unflatten(pullback.out_treedef, [_escape(x) for x in out])
+    pullback.reduce_axes = axes
+    value = tree.unflatten(pullback.out_treedef, [escaped(x) for x in out])
     return (value, pullback, aux) if has_aux else (value, pullback)
-
-
-def _escape(x: Any) -> Any:
-    """The tape may need the output's value later, so the caller gets a copy."""
-    return x.copy() if type(x) is _ndarray else own(x)
 
 
 def _scalar_output(transform: str, fun: Any, out: list[Any], lin: Linearization, holomorphic: bool) -> Any:

@@ -1,0 +1,19 @@
+"""The error classes of covector, which are at the top level too."""
+
+from .core.errors import (
+    ConcretizationError,
+    CovectorError,
+    CustomRuleError,
+    LeakedTracerError,
+    NotDifferentiableError,
+    TracerConversionError,
+)
+
+__all__ = [
+    "ConcretizationError",
+    "CovectorError",
+    "CustomRuleError",
+    "LeakedTracerError",
+    "NotDifferentiableError",
+    "TracerConversionError",
+]

@@ -1,0 +1,62 @@
+"""NumPy functions that cannot have a derivative here, each with the form that works."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .register import refuse
+
+__all__: list[str] = []
+
+_WRITES = {
+    np.put: "np.where(mask, values, a), or np.concatenate of the parts",
+    np.place: "np.where(mask, value, a)",
+    np.putmask: "np.where(mask, values, a)",
+    np.copyto: "np.where(where, src, dst), or `dst = src` (np.full_like(x, t) is np.broadcast_to(t, x.shape))",
+    np.fill_diagonal: "np.where(np.eye(*a.shape, dtype=bool), value, a)",
+    np.put_along_axis: "np.where(mask, values, a)",
+}
+for _function, _instead in _WRITES.items():
+    refuse(_function, f"it writes into its argument; make a new array with {_instead}")
+
+for _function in (np.save, np.savez, np.savez_compressed, np.savetxt):
+    refuse(_function, "a file holds no derivative; return the value (has_aux=True), and save it outside")
+
+for _function in (np.array2string, np.array_repr, np.array_str):
+    refuse(_function, "it formats plain arrays; use repr(t), or print(t)")
+
+_CONVERTS: tuple[Any, ...] = (
+    np.array,
+    np.asarray,
+    np.asanyarray,
+    np.ascontiguousarray,
+    np.asfortranarray,
+    np.require,
+)
+for _function in _CONVERTS:
+    refuse(_function, "like= asks for an array of the same kind, which it cannot make; np.stack([t, u]) builds arrays")
+
+for _function in (
+    np.frombuffer,
+    np.fromfile,
+    np.fromfunction,
+    np.fromiter,
+    np.fromstring,
+    np.genfromtxt,
+    np.loadtxt,
+):
+    refuse(_function, "what it makes is a plain array, so leave out like=")
+
+for _function in (np.packbits, np.unpackbits):
+    refuse(_function, "it works on the bits of integers; apply it outside the differentiated function")
+
+for _function in (np.busday_count, np.busday_offset, np.is_busday, np.datetime_as_string):
+    refuse(_function, "it works on dates; apply it outside the differentiated function")
+
+refuse(
+    np.piecewise,
+    "it calls its functions on parts of the array and assembles the results in place; "
+    "use np.where(x < 0, f(x), g(x)), or np.select for several cases",
+)

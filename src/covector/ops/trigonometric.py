@@ -1,0 +1,123 @@
+"""Trigonometric and hyperbolic functions and their inverses, angles, sinc."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .families import elementwise
+from .power import direction
+from .samples import binary, draw, sample, unary
+
+__all__ = ["sinc_derivative"]
+
+sin = elementwise("sin", np.sin, (lambda out, x: np.cos(x),), singular=False, samples=unary())
+cos = elementwise("cos", np.cos, (lambda out, x: -np.sin(x),), singular=False, samples=unary())
+tan = elementwise("tan", np.tan, (lambda out, x: 1 + np.square(out),), samples=unary(-1.2, 1.2))
+# Factors instead of 1 - x², which cancels near ±1.
+arcsin = elementwise("arcsin", np.arcsin, (lambda out, x: 1 / np.sqrt((1 - x) * (1 + x)),), samples=unary(-0.9, 0.9))
+arccos = elementwise("arccos", np.arccos, (lambda out, x: -1 / np.sqrt((1 - x) * (1 + x)),), samples=unary(-0.9, 0.9))
+arctan = elementwise("arctan", np.arctan, (lambda out, x: 1 / (1 + np.square(x)),), samples=unary(0.2, 2.0))
+
+sinh = elementwise("sinh", np.sinh, (lambda out, x: np.cosh(x),), singular=False, samples=unary())
+cosh = elementwise("cosh", np.cosh, (lambda out, x: np.sinh(x),), singular=False, samples=unary())
+tanh = elementwise("tanh", np.tanh, (lambda out, x: (1 - out) * (1 + out),), singular=False, samples=unary())
+arcsinh = elementwise("arcsinh", np.arcsinh, (lambda out, x: 1 / np.sqrt(1 + np.square(x)),), samples=unary())
+# Two roots: their product has the branch of arccosh, and neither overflows.
+arccosh = elementwise(
+    "arccosh", np.arccosh, (lambda out, x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)),), samples=unary(1.2, 3.0)
+)
+arctanh = elementwise("arctanh", np.arctanh, (lambda out, x: 1 / ((1 - x) * (1 + x)),), samples=unary(-0.9, 0.9))
+
+_RADIAN = math.pi / 180
+_DEGREE = 180 / math.pi
+for _ufunc, _factor in ((np.deg2rad, _RADIAN), (np.radians, _RADIAN), (np.rad2deg, _DEGREE), (np.degrees, _DEGREE)):
+    elementwise(
+        _ufunc.__name__,
+        _ufunc,
+        (lambda out, x, factor=_factor: factor,),
+        keeps=False,
+        singular=False,
+        samples=unary(complex_=False),
+    )
+
+
+def _over_square(y: Any, x: Any, other: Any) -> Any:
+    """y / (x² + other²) without overflow, 0 at the origin."""
+    length = np.hypot(x, other)
+    return direction(direction(y, length), length)
+
+
+arctan2 = elementwise(
+    "arctan2",
+    np.arctan2,
+    (lambda out, y, x: _over_square(x, x, y), lambda out, y, x: -_over_square(y, x, y)),
+    samples=binary(complex_=False),
+)
+
+
+# --- sinc -------------------------------------------------------------------------------------------------------------
+
+_TERMS = 25
+
+
+def _series(y: Any, order: int) -> Any:
+    """Σ_{m even ≥ order} (-1)^(m/2) y^(m-order) / ((m-order)! (m+1)): the derivative of sin(y)/y about 0."""
+    start = order + order % 2
+    square = y * y
+    term = (-1.0) ** (start // 2) * (y if order % 2 else y * 0 + 1)
+    total = term / (start + 1)
+    for m in range(start + 2, start + 2 * _TERMS, 2):
+        k = m - order
+        term = term * (square * (-1.0 / (k * (k - 1))))
+        total = total + term / (m + 1)
+    return total
+
+
+def _recurrence(y: Any, order: int) -> Any:
+    """From y s(y) = sin y, differentiated: y s⁽ⁿ⁾ + n s⁽ⁿ⁻¹⁾ = sin⁽ⁿ⁾ y; stable upwards where |y| > n."""
+    cycle = (np.sin(y), np.cos(y), -np.sin(y), -np.cos(y))
+    s = cycle[0] / y
+    for n in range(1, order + 1):
+        s = (cycle[n % 4] - n * s) / y
+    return s
+
+
+def _sinc_derivative(x: Any, order: Any) -> Any:
+    y = math.pi * np.asarray(x)
+    out = np.empty(np.broadcast_shapes(y.shape, np.shape(order)), y.dtype)
+    y, order = np.broadcast_to(y, out.shape), np.broadcast_to(order, out.shape)
+    for n in np.unique(order).tolist():
+        here = order == n
+        small = here & (np.abs(y) < n + 1)
+        large = here & ~small
+        out[small] = math.pi**n * _series(y[small], n)
+        out[large] = math.pi**n * _recurrence(y[large], n)
+    return out[()]
+
+
+sinc_derivative = elementwise(
+    "sinc_derivative",
+    None,
+    (lambda out, x, order: sinc_derivative(x, order + 1), None),
+    impl=_sinc_derivative,
+    singular=False,
+    samples=[
+        sample(draw((3,)), 1),
+        sample(np.array([0.0, 1e-3, 0.4, 1.0, 7.5]), 2),
+        sample(draw((2,), complex), 1),
+        sample(draw((3,), np.float32), 1),
+        sample(draw((2, 1)), np.array([0, 1, 3])),
+    ],
+    source="derivative of order n of sin(πx)/(πx): Taylor series about 0, recurrence from the product rule elsewhere",
+)
+sinc = elementwise(
+    "sinc",
+    None,
+    (lambda out, x: sinc_derivative(x, 1),),
+    impl=np.sinc,
+    singular=False,
+    samples=[*unary(), sample(np.array([0.0, 1.0]))],
+)

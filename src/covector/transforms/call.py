@@ -1,0 +1,81 @@
+"""What custom rules and `checkpoint` share: functions of flat leaves, and calls of them that no trace may leak from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core import tree
+from ..core.errors import CustomRuleError
+from ..core.graph import record
+from ..core.primitive import Primitive, bind
+from ..core.tracer import Tracer
+from ..core.values import Aval, aval_of, dtype_of, is_weak, shape_of
+from .arguments import fun_name, output_leaves
+
+__all__ = ["FlatFunction", "as_numpy", "call", "flat_avals", "positional", "zeros_for"]
+
+
+class FlatFunction:
+    """`fun` as a function from a list of leaves to a tuple of leaves; `out_treedef` is known after the first call."""
+
+    def __init__(self, fun: Callable[..., Any], in_treedef: Any, transform: str) -> None:
+        self.fun = fun
+        self.in_treedef = in_treedef
+        self.transform = transform
+        self.out_treedef: Any = None
+
+    def __call__(self, *leaves: Any) -> tuple[Any, ...]:
+        out = self.fun(*tree.unflatten(self.in_treedef, leaves))
+        flat, self.out_treedef = output_leaves(out, self.transform, self.fun)
+        return tuple(map(as_numpy, flat))
+
+
+def as_numpy(x: Any) -> Any:
+    """Return a Python number as NumPy scalar; anything else as it is."""
+    return dtype_of(x).type(x) if is_weak(x) else x
+
+
+def flat_avals(fun: Callable[..., Any], avals: Sequence[Aval]) -> tuple[Aval, ...]:
+    """The abstract outputs of a flat function."""
+    graph = record(fun, avals, "eval_shape")
+    return tuple(x.aval if hasattr(x, "aval") else aval_of(x) for x in graph.outputs)
+
+
+def call(primitive: Primitive, leaves: Sequence[Any], fun: Any, params: dict[str, Any]) -> tuple[Any, ...]:
+    """Bind a call primitive; `CustomRuleError` if `fun` closes over a value of a transform that differentiates it."""
+    out = bind(primitive, leaves, params)
+    for x in out:
+        if isinstance(x, Tracer) and isinstance(x.value, Tracer) and x.value._trace.level >= x._trace.level:
+            raise CustomRuleError(
+                f"{fun_name(fun)} has a custom derivative rule and closes over a value traced by {x._trace.name}, of "
+                f"which the rule does not know; pass that value as an argument"
+            )
+    return out  # type: ignore[no-any-return]
+
+
+def positional(fun: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """Return `args` followed by keyword arguments in the order of the signature of `fun`, defaults filled in."""
+    import inspect
+
+    try:
+        signature = inspect.signature(fun)
+    except (TypeError, ValueError):
+        if kwargs:
+            raise TypeError(f"{fun_name(fun)} has no signature; pass its arguments by position") from None
+        return args
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    if bound.kwargs:
+        raise TypeError(f"{fun_name(fun)} has a custom derivative rule; its arguments must be positional")
+    return bound.args
+
+
+def zeros_for(x: Any) -> Any:
+    """A zero tangent for `x`; None for an integer."""
+    if dtype_of(x).kind not in "fc":
+        return None
+    shape = shape_of(x)
+    return np.zeros(shape, dtype_of(x)) if shape else dtype_of(x).type(0)

@@ -1,0 +1,214 @@
+"""`checkpoint`: recompute intermediate values in the backward pass instead of storing them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+from ..core import tree
+from ..core.graph import Equation, Graph, GraphTrace, GraphTracer, Var
+from ..core.primitive import Primitive, bind
+from ..core.protect import fixed
+from ..core.surface import TracedArray
+from ..core.tracer import Tracer
+from ..core.values import Aval, Shape, aval_of, is_plain, shape_of
+from .arguments import check_callable, output_leaves
+from .call import as_numpy
+from .forward import ForwardTrace, ForwardTracer
+from .grad_mode import blocked_level
+from .reverse import ReverseTrace, ReverseTracer, pull_back
+from .stop_gradient import stop_gradient
+from .vmap import vmap
+
+__all__ = ["checkpoint"]
+
+
+class _RecordTracer(GraphTracer):
+    """A variable together with its value, which carries no derivative."""
+
+    __slots__ = ()
+
+    def __init__(self, trace: _RecordTrace, var: Var, value: Any) -> None:
+        super().__init__(trace, var)
+        self.value = value
+
+    @property
+    def shape(self) -> Shape:
+        return self.var.aval.shape
+
+    def clone(self) -> Tracer:
+        return type(self)(self._trace, self.var, self.value)  # type: ignore[arg-type]
+
+    def _number(self, purpose: str) -> Any:
+        return self.value._number(purpose) if isinstance(self.value, Tracer) else self.value
+
+    def _show(self) -> str:
+        return repr(self.value)
+
+
+class _RecordArray(TracedArray, _RecordTracer):
+    __slots__ = ()
+
+
+class _RecordTrace(GraphTrace):
+    """Records a program while computing its values, so that Python may look at them.
+
+    Values traced by other transforms that the function closes over become inputs of the program.
+    """
+
+    __slots__ = ("captured",)
+
+    def __init__(self) -> None:
+        super().__init__("checkpoint")
+        self.captured: list[tuple[Tracer, _RecordTracer]] = []
+
+    def wrap(self, x: Any) -> _RecordTracer:
+        """Make an input of the value `x`."""
+        var = self.graph.variable(aval_of(x)._replace(weak=False) if isinstance(x, Tracer) else aval_of(x))
+        self.graph.inputs.append(var)
+        return self.make(var, stop_gradient(x))
+
+    def make(self, var: Var, value: Any) -> _RecordTracer:
+        """Make a tracer of a variable and its value."""
+        return (_RecordArray if shape_of(value) else _RecordTracer)(self, var, value)
+
+    def capture(self, x: Any) -> Any:
+        """Return `x` as a tracer of this trace if it is traced at all."""
+        if not isinstance(x, Tracer) or x._trace is self:
+            return x
+        for tracer, known in self.captured:
+            if tracer is x:
+                return known
+        known = self.wrap(x)
+        self.captured.append((x, known))
+        return known
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        self.check_alive(primitive)
+        xs = [self.capture(x) for x in args]
+        inputs = [x.var if isinstance(x, _RecordTracer) else fixed(x) for x in xs]
+        out = bind(primitive, [x.value if isinstance(x, _RecordTracer) else x for x in xs], params)
+        if blocked_level() >= self.level:
+            return out
+        values = out if primitive.multiple else (out,)
+        outputs = [self.graph.variable(aval_of(y)) for y in values]
+        self.graph.equations.append(Equation(primitive, inputs, params, outputs))
+        tracers = tuple(self.make(v, y) for v, y in zip(outputs, values, strict=True))
+        return tracers if primitive.multiple else tracers[0]
+
+
+def _impl(*args: Any, graph: Graph, known: tuple[Any, ...] | None = None) -> tuple[Any, ...]:
+    return tuple(map(as_numpy, graph.run(*args))) if known is None else known
+
+
+def _aval(*avals: Aval, graph: Graph, known: Any = None) -> tuple[Aval, ...]:
+    return tuple(x.aval if type(x) is Var else aval_of(x) for x in graph.outputs)
+
+
+def _jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any, *, graph: Graph, **_: Any) -> list[Any]:
+    trace = ForwardTrace("checkpoint")
+    try:
+        results = graph.run(*[trace.tracer(x, t) for x, t in zip(args, tangents, strict=True)])
+    finally:
+        trace.alive = False
+    return [x.tangent if isinstance(x, ForwardTracer) and x._trace is trace else None for x in results]
+
+
+def _vjp(ct: Any, wanted: Sequence[bool], out: Any, args: Sequence[Any], *, graph: Graph, **_: Any) -> list[Any]:
+    trace = ReverseTrace("checkpoint", escapes=False)
+    try:
+        inputs = [trace.input(x) if w else x for x, w in zip(args, wanted, strict=True)]
+        results = graph.run(*inputs)
+    finally:
+        trace.close()
+    totals: list[Any] = [None] * len(trace.tape)
+    for x, c in zip(results, ct, strict=True):
+        if c is not None and isinstance(x, ReverseTracer) and x._trace is trace:
+            totals[x.slot] = c if totals[x.slot] is None else totals[x.slot] + c
+    pull_back(trace.tape, totals, consume=True)
+    return [totals[x.slot] if w else None for x, w in zip(inputs, wanted, strict=True)]
+
+
+def _batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], *, graph: Graph, **_: Any) -> Any:
+    axes = tuple(0 if b else None for b in batched)
+    mapped = vmap(lambda *xs: tuple(graph.run(*xs)), in_axes=axes, axis_size=trace.size)
+    return tuple(_checkpointed(mapped, args)[0])
+
+
+checkpoint_p = Primitive(
+    "checkpoint",
+    _impl,
+    _aval,
+    _jvp,
+    _vjp,
+    _batch,
+    family="call",
+    multiple=True,
+    keeps=True,
+)
+
+
+def _checkpointed(fun: Callable[..., Any], leaves: Sequence[Any]) -> tuple[list[Any], Any]:
+    """Call ``fun(*leaves)`` as one primitive; return output leaves and structure."""
+    trace = _RecordTrace()
+    try:
+        out, treedef = output_leaves(fun(*[trace.wrap(x) for x in leaves]), "checkpoint", fun)
+        out = [trace.capture(as_numpy(x)) for x in out]
+    finally:
+        trace.alive = False
+    graph = trace.graph
+    graph.outputs = [x.var if isinstance(x, _RecordTracer) else x for x in out]
+    values = tuple(as_numpy(x.value) if isinstance(x, _RecordTracer) else x for x in out)
+    known = values if all(is_plain(x) for x in values) else None
+    inputs = [*leaves, *[x for x, _ in trace.captured]]
+    return list(bind(checkpoint_p, inputs, {"graph": graph, "known": known})), treedef
+
+
+def checkpoint(fun: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function whose intermediate values are recomputed in the backward pass instead of stored.
+
+    Parameters
+    ----------
+    fun : callable
+        Takes and returns pytrees of arrays. It may close over traced values.
+
+    Returns
+    -------
+    callable
+        The same function with the same derivatives; reverse mode stores its inputs and outputs only.
+
+    Raises
+    ------
+    TypeError
+        `fun` is not callable, or returns something that is not an array.
+
+    Notes
+    -----
+    Cost: one more evaluation of `fun` per backward pass, and memory for one such function at a time. What is evaluated
+    again is the recorded sequence of operations: Python branches are taken as they were the first time.
+
+    Examples
+    --------
+    >>> import numpy as np, covector
+    >>> covector.grad(covector.checkpoint(lambda x: np.sin(np.sin(x))))(1.0)
+    np.float64(0.36003948908964486)
+    """
+    check_callable(fun, "checkpoint")
+
+    @wraps(fun)
+    def checkpoint_fun(*args: Any, **kwargs: Any) -> Any:
+        leaves, treedef = tree.flatten((args, kwargs))
+        places = [i for i, x in enumerate(leaves) if isinstance(x, Tracer) or is_plain(x)]
+
+        def of_arrays(*xs: Any) -> Any:
+            full = list(leaves)
+            for i, x in zip(places, xs, strict=True):
+                full[i] = x
+            args, kwargs = tree.unflatten(treedef, full)
+            return fun(*args, **kwargs)
+
+        out, out_treedef = _checkpointed(of_arrays, [leaves[i] for i in places])
+        return tree.unflatten(out_treedef, out)
+
+    return checkpoint_fun

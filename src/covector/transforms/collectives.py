@@ -1,0 +1,412 @@
+"""Collectives over the named axes of `vmap`.
+
+A value *varies* over an axis if it is batched over it, else it is one value shared by all lanes. `psum` takes a varying
+value to a shared one. Its transpose follows from that: a shared cotangent goes to every lane as it is, a varying one
+(one per lane's use of the shared value) is summed first. So for ``f = vmap(lambda x: psum(x, "i"), axis_name="i")`` the
+identity ⟨u, Jt⟩ = ⟨Jᵀu, t⟩ holds whether derivatives are taken inside or outside the map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core import tree
+from ..core.errors import caller
+from ..core.primitive import Primitive, bind
+from ..core.tracer import Tracer
+from ..core.values import Aval, dtype_of, shape_of
+from ..ops.families import linear
+from .batching import BatchTrace, BatchTracer, Unmapped
+from .forward import ForwardTracer
+from .vmap import axis_environment
+
+__all__ = ["all_gather", "axis_index", "axis_size", "bound_trace", "pmax", "pmean", "pmin", "ppermute", "psum", "varies"]
+
+AxisName = Any
+
+
+def bound_trace(name: AxisName, function: str) -> BatchTrace:
+    """The trace of the named axis; NameError if no enclosing vmap binds it."""
+    axes = axis_environment()
+    if name not in axes:
+        known = ", ".join(map(repr, axes)) or "none"
+        raise NameError(
+            f"{function} at {caller()}: the axis name {name!r} is not bound by an enclosing vmap(axis_name=...); "
+            f"bound here: {known}"
+        )
+    return axes[name]
+
+
+def varies(x: Any, trace: BatchTrace) -> bool:
+    """Whether `x`, or a tangent it carries, differs between the lanes of `trace`."""
+    while isinstance(x, Tracer):
+        if isinstance(x, BatchTracer) and x._trace is trace:
+            return True
+        if isinstance(x, ForwardTracer) and varies(x.tangent, trace):
+            return True
+        x = x.value
+    return False
+
+
+def _vary(x: Any, trace: BatchTrace) -> Any:
+    """Return the shared value `x` as one value per lane."""
+    return x if varies(x, trace) else x * trace.tracer(np.ones(trace.size, dtype_of(x)))
+
+
+def _over(axis_name: AxisName, function: str, x: Any, one: Callable[[Any, BatchTrace], Any]) -> Any:
+    """Apply a collective to every leaf of `x` and over each of the named axes."""
+    names = axis_name if isinstance(axis_name, tuple | list) else (axis_name,)
+    for name in names:
+        trace = bound_trace(name, function)
+        x = tree.map(lambda leaf, trace=trace: one(leaf, trace), x)
+    return x
+
+
+# --- psum -------------------------------------------------------------------------------------------------------------
+
+
+def _batch_sum(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
+    def batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], *, axis: BatchTrace) -> Any:
+        return Unmapped(args[0].sum(axis=0)) if axis is trace else bind(primitive(), args, {"axis": axis})
+
+    return batch
+
+
+psum_p = linear(
+    "psum",
+    lambda x, *, axis: x * dtype_of(x).type(axis.size),
+    transpose=lambda ct, x, *, axis: psum_transpose_p(ct, axis=axis),
+    aval=lambda x, *, axis: Aval(x.shape, x.dtype),
+    batch=_batch_sum(lambda: psum_p),
+)
+psum_p.family = "collective"
+
+psum_transpose_p = linear(
+    "psum_transpose",
+    lambda ct, *, axis: ct,
+    transpose=lambda ct, x, *, axis: psum_transpose_p(ct, axis=axis),
+    aval=lambda x, *, axis: Aval(x.shape, x.dtype),
+    batch=_batch_sum(lambda: psum_transpose_p),
+)
+psum_transpose_p.family = "collective"
+
+
+def _psum(x: Any, trace: BatchTrace) -> Any:
+    return psum_p(x, axis=trace) if varies(x, trace) else x * trace.size
+
+
+def psum(x: Any, axis_name: AxisName) -> Any:
+    """Sum over a named axis; every lane gets the same result.
+
+    Parameters
+    ----------
+    x : pytree
+        Arrays; a value that all lanes share counts once per lane.
+    axis_name : hashable or tuple of hashable
+        Name(s) from an enclosing ``vmap(axis_name=...)``.
+
+    Returns
+    -------
+    pytree
+        The sums.
+
+    Raises
+    ------
+    NameError
+        No enclosing `vmap` binds the name.
+
+    Examples
+    --------
+    >>> import numpy as np, covector
+    >>> covector.vmap(lambda x: x / covector.psum(x, "i"), axis_name="i")(np.array([1.0, 3.0]))
+    array([0.25, 0.75])
+    """
+    return _over(axis_name, "psum", x, _psum)
+
+
+def pmean(x: Any, axis_name: AxisName) -> Any:
+    """Average over a named axis; every lane gets the same result.
+
+    Parameters
+    ----------
+    x, axis_name
+        As in `psum`.
+
+    Returns
+    -------
+    pytree
+        The means.
+
+    Raises
+    ------
+    NameError
+        No enclosing `vmap` binds the name.
+
+    Examples
+    --------
+    >>> import numpy as np, covector
+    >>> covector.vmap(lambda x: x - covector.pmean(x, "i"), axis_name="i")(np.array([1.0, 3.0]))
+    array([-1.,  1.])
+    """
+    return _over(axis_name, "pmean", x, lambda leaf, trace: _psum(leaf, trace) / trace.size)
+
+
+def pmax(x: Any, axis_name: AxisName) -> Any:
+    """Take the maximum over a named axis; every lane gets the same result. Ties share the derivative.
+
+    Parameters
+    ----------
+    x, axis_name
+        As in `psum`.
+
+    Returns
+    -------
+    pytree
+        The maxima.
+
+    Raises
+    ------
+    NameError
+        No enclosing `vmap` binds the name.
+
+    Examples
+    --------
+    >>> import numpy as np, covector
+    >>> covector.vmap(lambda x: covector.pmax(x, "i"), axis_name="i")(np.array([1.0, 3.0]))
+    array([3., 3.])
+    """
+    return _over(axis_name, "pmax", x, lambda leaf, trace: np.max(_gather(leaf, trace), axis=0))
+
+
+def pmin(x: Any, axis_name: AxisName) -> Any:
+    """Take the minimum over a named axis; every lane gets the same result. Ties share the derivative.
+
+    Parameters
+    ----------
+    x, axis_name
+        As in `psum`.
+
+    Returns
+    -------
+    pytree
+        The minima.
+
+    Raises
+    ------
+    NameError
+        No enclosing `vmap` binds the name.
+
+    Examples
+    --------
+    >>> import numpy as np, covector
+    >>> covector.vmap(lambda x: covector.pmin(x, "i"), axis_name="i")(np.array([1.0, 3.0]))
+    array([1., 1.])
+    """
+    return _over(axis_name, "pmin", x, lambda leaf, trace: np.min(_gather(leaf, trace), axis=0))
+
+
+# --- all_gather -------------------------------------------------------------------------------------------------------
+
+
+def _gather_batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], *, axis: BatchTrace) -> Any:
+    if axis is trace:
+        return Unmapped(args[0])
+    return np.moveaxis(all_gather_p(args[0], axis=axis), 0, 1)
+
+
+def _own_lane(ct: Any, x: Any, *, axis: BatchTrace) -> Any:
+    return psum_transpose_p(ct, axis=axis)[axis.tracer(np.arange(axis.size))]
+
+
+all_gather_p = linear(
+    "all_gather",
+    lambda x, *, axis: np.broadcast_to(x, (axis.size, *shape_of(x))),
+    transpose=_own_lane,
+    aval=lambda x, *, axis: Aval((axis.size, *x.shape), x.dtype),
+    batch=_gather_batch,
+)
+all_gather_p.family = "collective"
+
+
+def _gather(x: Any, trace: BatchTrace) -> Any:
+    if varies(x, trace):
+        return all_gather_p(x, axis=trace)
+    return np.broadcast_to(x, (trace.size, *shape_of(x)))
+
+
+def all_gather(x: Any, axis_name: AxisName, *, axis: int = 0, tiled: bool = False) -> Any:
+    """Stack the values of all lanes; every lane gets the same array.
+
+    Parameters
+    ----------
+    x : pytree
+        Arrays.
+    axis_name : hashable
+        Name from an enclosing ``vmap(axis_name=...)``.
+    axis : int, default 0
+        Where the lanes go in the result.
+    tiled : bool, default False
+        Join along the existing axis instead of adding one.
+
+    Returns
+    -------
+    pytree
+        The stacked values.
+
+    Raises
+    ------
+    NameError
+        No enclosing `vmap` binds the name.
+
+    Examples
+    --------
+    >>> import numpy as np, covector
+    >>> covector.vmap(lambda x: covector.all_gather(x, "i"), axis_name="i")(np.array([1.0, 3.0]))
+    array([[1., 3.],
+           [1., 3.]])
+    """
+
+    def one(leaf: Any, trace: BatchTrace) -> Any:
+        out = np.moveaxis(_gather(leaf, trace), 0, axis)
+        if not tiled:
+            return out
+        place = axis % (out.ndim - 1)
+        shape = out.shape
+        return out.reshape((*shape[:place], shape[place] * shape[place + 1], *shape[place + 2 :]))
+
+    return _over(axis_name, "all_gather", x, one)
+
+
+# --- ppermute ---------------------------------------------------------------------------------------------------------
+
+
+def _permute_batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], *, axis: BatchTrace, perm: Any) -> Any:
+    (x,) = args
+    if axis is not trace:
+        return ppermute_p(x, axis=axis, perm=perm)
+    source = np.zeros(trace.size, dtype=int)
+    given = np.zeros((trace.size,) + (1,) * (len(shape_of(x)) - 1), dtype=bool)
+    for s, d in perm:
+        source[d] = s
+        given[d] = True
+    return np.where(given, x[source], dtype_of(x).type(0))
+
+
+def _permute_shared(x: Any, *, axis: BatchTrace, perm: Any) -> Any:
+    lanes = np.broadcast_to(x, (axis.size, *shape_of(x)))
+    return axis.tracer(_permute_batch(axis, [lanes], [True], axis=axis, perm=perm))
+
+
+ppermute_p = linear(
+    "ppermute",
+    _permute_shared,
+    transpose=lambda ct, x, *, axis, perm: ppermute_p(_vary(ct, axis), axis=axis, perm=tuple((d, s) for s, d in perm)),
+    aval=lambda x, *, axis, perm: Aval(x.shape, x.dtype),
+    batch=_permute_batch,
+)
+ppermute_p.family = "collective"
+
+
+def ppermute(x: Any, axis_name: AxisName, perm: Sequence[tuple[int, int]]) -> Any:
+    """Send values between lanes.
+
+    Parameters
+    ----------
+    x : pytree
+        Arrays.
+    axis_name : hashable
+        Name from an enclosing ``vmap(axis_name=...)``.
+    perm : sequence of (source, destination)
+        Each lane at most once as source and once as destination; lanes that receive nothing get zeros.
+
+    Returns
+    -------
+    pytree
+        The received values.
+
+    Raises
+    ------
+    NameError
+        No enclosing `vmap` binds the name.
+    ValueError
+        `perm` names a lane twice, or one that does not exist.
+
+    Examples
+    --------
+    >>> import numpy as np, covector
+    >>> shift = [(0, 1), (1, 2), (2, 0)]
+    >>> covector.vmap(lambda x: covector.ppermute(x, "i", shift), axis_name="i")(np.array([1.0, 2.0, 3.0]))
+    array([3., 1., 2.])
+    """
+    pairs = tuple((int(s), int(d)) for s, d in perm)
+
+    def one(leaf: Any, trace: BatchTrace) -> Any:
+        for what, lanes in (("source", [s for s, _ in pairs]), ("destination", [d for _, d in pairs])):
+            if len(set(lanes)) != len(lanes) or any(not 0 <= i < trace.size for i in lanes):
+                raise ValueError(
+                    f"ppermute: perm={list(pairs)} must name each {what} at most once, in 0…{trace.size - 1}"
+                )
+        return ppermute_p(_vary(leaf, trace), axis=trace, perm=pairs)
+
+    return _over(axis_name, "ppermute", x, one)
+
+
+# --- axis_index, axis_size --------------------------------------------------------------------------------------------
+
+
+def axis_index(axis_name: AxisName) -> Any:
+    """Return the number of this lane along a named axis.
+
+    Parameters
+    ----------
+    axis_name : hashable
+        Name from an enclosing ``vmap(axis_name=...)``.
+
+    Returns
+    -------
+    traced integer
+        0 … size − 1.
+
+    Raises
+    ------
+    NameError
+        No enclosing `vmap` binds the name.
+
+    Examples
+    --------
+    >>> import numpy as np, covector
+    >>> covector.vmap(lambda x: x * covector.axis_index("i"), axis_name="i")(np.ones(3))
+    array([0., 1., 2.])
+    """
+    trace = bound_trace(axis_name, "axis_index")
+    return trace.tracer(np.arange(trace.size))
+
+
+def axis_size(axis_name: AxisName) -> int:
+    """Return the size of a named axis.
+
+    Parameters
+    ----------
+    axis_name : hashable
+        Name from an enclosing ``vmap(axis_name=...)``.
+
+    Returns
+    -------
+    int
+        The number of lanes.
+
+    Raises
+    ------
+    NameError
+        No enclosing `vmap` binds the name.
+
+    Examples
+    --------
+    >>> import numpy as np, covector
+    >>> covector.vmap(lambda x: x / covector.axis_size("i"), axis_name="i")(np.ones(4))
+    array([0.25, 0.25, 0.25, 0.25])
+    """
+    return bound_trace(axis_name, "axis_size").size
