@@ -41,11 +41,6 @@ def resident() -> int:
 def _bases() -> list[Map]:
     """Vector to vector of the same length, in plain NumPy."""
 
-    def assigned(x: Any) -> Any:
-        y = x * 1.0
-        y[0] = x[-1] * x[0]
-        return np.sin(y)
-
     def fails(x: Any) -> Any:
         np.exp(x)
         raise Planned
@@ -58,7 +53,7 @@ def _bases() -> list[Map]:
         lambda x: np.where(x > 0, np.log1p(x * x), x),
         lambda x: np.concatenate([x[1:], x[:1]]) * x,
         lambda x: x / np.sqrt(1.0 + x @ x),
-        assigned,
+        lambda x: np.sin(x[::-1]) * x[-1] + x[np.arange(len(x)) // 2],
         fails,
     ]
 

@@ -108,7 +108,7 @@ def main(only: str, lines: int) -> int:
     Returns
     -------
     int
-        Exit status: 1 if covector cannot be imported, 2 if no case has that name.
+        Exit status: 1 if covector cannot be imported or a case fails, 2 if no case has that name.
     """
     if importlib.util.find_spec("covector") is None:
         print("covector: not installed", file=sys.stderr)
@@ -118,9 +118,15 @@ def main(only: str, lines: int) -> int:
         print(f"error: no case has {only!r} in its name", file=sys.stderr)
         return 2
     print(f"{'':52}{'frames':>8}{'time':>12}")
+    failed = []
     for name, call in cases.items():
-        print(f"{name:52}{frames(call):>8}{per_call(call) * 1e6:>9.1f} µs")
+        try:
+            print(f"{name:52}{frames(call):>8}{per_call(call) * 1e6:>9.1f} µs")
+        except Exception as error:  # one case that does not work must not hide the others
+            print(f"{name:52}  failed: {type(error).__name__}: {error}")
+            failed.append(name)
     print("\nOwn time by function, with the profiler's own cost in it:")
     for name, call in cases.items():
-        print(f"\n{name}", *hot_spots(call, lines), sep="\n")
-    return 0
+        if name not in failed:
+            print(f"\n{name}", *hot_spots(call, lines), sep="\n")
+    return 1 if failed else 0

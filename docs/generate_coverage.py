@@ -18,7 +18,8 @@ What has a derivative rule, read from the registry when this page was built. *fo
 *reverse* the vector-Jacobian product, *batch* the rule that `vmap` uses. Families: *elementwise* functions are given by
 their partial derivatives, *linear* and *multilinear* ones by their transposes, *weighted* reductions by the weights of
 a sum, *general* ones by their forward rule, which reverse mode transposes. *constant* functions return plain values and
-have derivative zero.
+have derivative zero. *collective* primitives act on the named axes of `vmap`; *call* primitives stand for a whole
+function.
 """
 
 
@@ -58,6 +59,16 @@ def functions_of(primitive: Primitive) -> str:
     return ", ".join(f"`{name}`" for name in sorted({function_name(f) for f in (*primitive.numpy, *found)}))
 
 
+def functions() -> str:
+    """Render the functions that answer traced values, by the module users find them in."""
+    names = sorted({function_name(f) for f in (*UFUNCS, *FUNCTIONS) if not isinstance(f, str)})
+    by_module: dict[str, list[str]] = {}
+    for name in names:
+        by_module.setdefault(name.rpartition(".")[0], []).append(f"`{name.rpartition('.')[2]}`")
+    rows = [(f"`{module}`", len(members), ", ".join(members)) for module, members in sorted(by_module.items())]
+    return f"## Functions: {len(names)}\n\n" + table(("module", "count", "functions"), rows)
+
+
 def families() -> Iterable[str]:
     """Render one table of primitives per family."""
     by_family: dict[str, list[Primitive]] = {}
@@ -74,9 +85,7 @@ def families() -> Iterable[str]:
 
 def render() -> str:
     """Return the page."""
-    answered = sorted({function_name(f) for f in (*UFUNCS, *FUNCTIONS) if not isinstance(f, str)})
-    parts = [HEADER, f"\n## Functions: {len(answered)}\n\n", "\n".join(f"`{name}`" for name in answered)]
-    parts += [f"\n\n## Primitives: {len(PRIMITIVES)}\n\n", *families()]
+    parts = [HEADER, "\n", functions(), f"\n## Primitives: {len(PRIMITIVES)}\n\n", *families()]
     if REFUSED:
         rows = sorted((f"`{function_name(f)}`", reason) for f, reason in REFUSED.items())
         parts += ["## Functions that say what to use instead\n\n", table(("function", "instead"), rows)]

@@ -40,13 +40,19 @@ def fit(seed=7):
     return result.x, variance * inverse @ inverse.T
 
 
+def quality_with_error(p, covariance):
+    """The quality factor and its standard error."""
+    q, slope = value_and_grad(quality_factor)(p)
+    return q, np.sqrt(slope @ covariance @ slope)
+
+
 def main():
     p, covariance = fit()
     errors = np.sqrt(np.diag(covariance))
     for name, value, error, true in zip(("amplitude", "damping", "frequency", "phase"), p, errors, TRUE):
         print(f"{name:10} {value:8.4f} +/- {error:.4f}   (true {true})")
-    q, slope = value_and_grad(quality_factor)(p)
-    print(f"{'quality':10} {q:8.4f} +/- {np.sqrt(slope @ covariance @ slope):.4f}   (true {quality_factor(TRUE):.4f})")
+    q, error = quality_with_error(p, covariance)
+    print(f"{'quality':10} {q:8.4f} +/- {error:.4f}   (true {quality_factor(TRUE):.4f})")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ def assert_same_as_numpy(got: Any, want: Any) -> None:
     got, want = np.asarray(got), np.asarray(want)
     assert got.shape == want.shape, f"shape {got.shape}, NumPy gives {want.shape}"
     assert got.dtype == want.dtype, f"dtype {got.dtype}, NumPy gives {want.dtype}"
-    np.testing.assert_allclose(got, want, rtol=1e-6 if got.dtype.itemsize <= 8 and got.dtype.kind == "c" else 1e-12)
+    np.testing.assert_allclose(got, want, rtol=1e-6 if got.dtype in (np.float16, np.float32, np.complex64) else 1e-12)
 
 
 def check(fun: Any, *args: Any, order: int = 2, **options: Any) -> None:

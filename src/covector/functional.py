@@ -47,8 +47,10 @@ def _run(name: str, func: Any, inputs: Any, strict: bool) -> tuple[Linearization
     """Evaluate on a tape; return it, the output in its own form, and the output as a tuple."""
     check_callable(func, f"functional.{name}")
     args = _as_tuple(inputs)
-    places = [f"functional.{name}: input {i} of {fun_name(func)}" for i in range(len(args))]
-    out, lin, _ = run_on_tape(Linearization, f"functional.{name}", func, args, places=places)
+    transform = f"functional.{name}"
+    out, lin, _ = run_on_tape(
+        Linearization, transform, func, args, place=lambda i: f"{transform}: input {i} of {fun_name(func)}"
+    )
     value = tree.unflatten(lin.out_treedef, [escaped(x) for x in out])
     if not isinstance(value, tuple | list):
         outputs: tuple[Any, ...] = (value,)
@@ -62,14 +64,14 @@ def _run(name: str, func: Any, inputs: Any, strict: bool) -> tuple[Linearization
 
 
 def _require_dependence(name: str, func: Any, lin: Linearization) -> None:
-    reached = {s for s in lin.out_slots if s >= 0}
+    reached = {s for s in lin.out_slots if s}
     for slot in range(len(lin.tape) - 1, -1, -1):
         node = lin.tape[slot]
         if node is None:
             continue
         outputs = range(slot, slot + (len(node.out) if node.primitive.multiple else 1))
         if any(s in reached for s in outputs):
-            reached.update(p for p in node.parents if p >= 0)
+            reached.update(p for p in node.parents if p)
     for i, slots in enumerate(lin.in_slots):
         if not any(s in reached for s in slots):
             raise RuntimeError(

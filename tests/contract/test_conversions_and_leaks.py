@@ -171,7 +171,6 @@ def twice(v):
 
 WITHOUT_RULE = {
     "user ufunc": (np.frompyfunc(twice, 1, 1), "twice"),
-    "unwrap": (np.unwrap, "unwrap"),
     "poly": (np.poly, "poly"),
 }
 

@@ -3,7 +3,9 @@
 import asyncio
 import concurrent.futures
 import contextvars
+import gc
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -176,6 +178,34 @@ def test_generator_suspended_inside_a_transform_of_another_frame():
 
     assert cv.grad(f)(1.0) == 2.0
     assert_untouched()
+
+
+def test_memory_stays_flat():
+    def work():
+        x = np.ones(2000)
+        cv.grad(lambda x: np.sum(np.sin(x) * cv.grad(lambda y: np.sum(y**2 * x))(x)))(x)
+        cv.vmap(cv.jacfwd(lambda v: v * v))(np.ones((4, 3)))
+        _, vjp_fn = cv.vjp(lambda x: np.exp(x) * x, x)
+        vjp_fn(x)
+        with pytest.raises(TypeError):
+            cv.grad(np.sin)(x)
+
+    for _ in range(50):
+        work()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        work()
+        gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(100):
+            work()
+        gc.collect()
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    # one array kept per call would be 1.6 MB
+    assert grown < 100_000
 
 
 # --- threads ----------------------------------------------------------------------------------------------------------

@@ -50,6 +50,15 @@ def test_curve_fit_errors_cover_the_truth() -> None:
     assert np.max(np.abs(pulls)) < 5
 
 
+def test_the_error_of_the_quality_factor_is_that_of_a_quotient() -> None:
+    example = names_of("curve_fit_with_errors.py")
+    (_, damping, frequency, _), covariance = example["fit"]()
+    q, error = example["quality_with_error"](*example["fit"]())
+    relative = covariance[1, 1] / damping**2 + covariance[2, 2] / frequency**2
+    relative -= 2 * covariance[1, 2] / (damping * frequency)
+    np.testing.assert_allclose([q, error], frequency / (2 * damping) * np.array([1, np.sqrt(relative)]), rtol=1e-12)
+
+
 def test_rosenbrock_is_minimised_to_rounding() -> None:
     exact, differences = names_of("minimise_rosenbrock.py")["solve"](20)
     assert np.max(np.abs(exact.x - 1)) < 1e-10

@@ -106,8 +106,7 @@ def test_imports_go_downwards(path: Path) -> None:
 
 def test_import_covector_loads_only_numpy_and_optree() -> None:
     program = (
-        "import sys, numpy, optree; before = set(sys.modules); import covector;"
-        "print(*(set(sys.modules) - before))"
+        "import sys, numpy, optree; before = set(sys.modules); import covector;print(*(set(sys.modules) - before))"
     )
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(SOURCE.parent)!r}); {program}"]
     modules = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())

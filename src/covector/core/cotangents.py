@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .tracer import Tracer
-from .values import dtype_of, shape_of
+from .values import Shape, dtype_of, shape_of
 
 __all__ = ["Scatter", "add_cotangent", "narrow", "unbroadcast", "zeros"]
 
@@ -58,8 +58,10 @@ def narrow(ct: Any, dtype: np.dtype[Any]) -> Any:
 def unbroadcast(ct: Any, x: Any) -> Any:
     """Sum `ct` over the axes along which `x` was broadcast: the transpose of NumPy's broadcasting."""
     shape = shape_of(x)
-    if ct.shape == shape:
-        return ct
+    return ct if ct.shape == shape else _sum_to(ct, shape)
+
+
+def _sum_to(ct: Any, shape: Shape) -> Any:
     if not shape:
         return ct.sum()
     extra = len(ct.shape) - len(shape)
@@ -72,8 +74,14 @@ def unbroadcast(ct: Any, x: Any) -> Any:
 
 
 def add_cotangent(totals: list[Any], owned: bytearray, slot: int, ct: Any, x: Any) -> None:
-    """Add `ct` to ``totals[slot]``, the cotangent of `x`, in place once the buffer is ours (``owned[slot]``)."""
-    dtype = dtype_of(x)
+    """Add `ct` to ``totals[slot]``, the cotangent of `x`, in place once the buffer is ours (``owned[slot]``).
+
+    `ct` is first summed over the axes along which `x` was broadcast, and taken to its dtype.
+    """
+    if type(x) is _ndarray:
+        dtype, shape = x.dtype, x.shape
+    else:
+        dtype, shape = dtype_of(x), shape_of(x)
     total = totals[slot]
     if type(ct) is Scatter:
         if type(ct.values) is Scatter or isinstance(ct.values, Tracer) or isinstance(total, Tracer) or not ct.shape:
@@ -81,6 +89,8 @@ def add_cotangent(totals: list[Any], owned: bytearray, slot: int, ct: Any, x: An
         else:
             _scatter(totals, owned, slot, ct, dtype)
             return
+    if ct.shape != shape:
+        ct = _sum_to(ct, shape)
     if ct.dtype != dtype:
         ct = narrow(ct, dtype)
     if total is None:

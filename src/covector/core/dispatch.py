@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .errors import NotDifferentiableError, TracerConversionError, caller
+from .primitive import Primitive, bind
 from .tracer import Tracer
 from .values import SCALAR_TYPES
 
@@ -67,7 +68,8 @@ def array_ufunc(self: Tracer, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
             if not isinstance(x, _OPERANDS):
                 inputs = tuple(as_operand(y, _describe(ufunc)) for y in inputs)
                 break
-        return handler(*inputs)
+        # A primitive is bound right away: one frame less in every ufunc call.
+        return bind(handler, inputs, {}) if type(handler) is Primitive else handler(*inputs)
     return UFUNC_METHODS[method](ufunc, *inputs, **kwargs)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
+
 __all__ = [
     "ConcretizationError",
     "CovectorError",
@@ -16,11 +18,8 @@ __all__ = [
 ]
 
 _OURS = str(Path(__file__).resolve().parent.parent)
-_LIBRARIES = tuple(
-    str(Path(module.__file__).resolve().parent)
-    for module in (sys.modules.get("numpy"), sys.modules.get("optree"))
-    if module is not None and module.__file__
-)
+# SciPy lies beside NumPy; it is not imported for this.
+_LIBRARIES = tuple(str(Path(np.__file__).resolve().parent.parent / name) for name in ("numpy", "scipy", "optree"))
 
 
 class CovectorError(Exception):

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from .tracer import snapshot
+
 __all__ = ["COPY_BELOW", "Holds", "fixed"]
 
 COPY_BELOW = 32768
@@ -24,7 +26,7 @@ _held: dict[int, tuple[np.ndarray[Any, Any], int]] = {}
 def fixed(x: Any) -> Any:
     """Return `x`, copied if it is an array that someone could still write to."""
     if isinstance(x, np.ndarray) and (x.flags.writeable or x.base is not None):
-        return x.copy()
+        return x.copy("K")  # reshape and ravel with order "A" or "K" follow the layout
     return x
 
 
@@ -35,6 +37,10 @@ class Holds:
 
     def __init__(self) -> None:
         self._arrays: list[np.ndarray[Any, Any]] = []
+
+    def argument(self, x: Any) -> Any:
+        """Return the leaf `x` of an argument such that neither a later write nor an assignment changes it."""
+        return self.protect(x) if type(x) is np.ndarray else snapshot(x)
 
     def protect(self, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Return `x` or a copy of it, safe from writes until `release`."""

@@ -79,6 +79,8 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     if x.ndim != 1:
         raise ValueError("x must be a one-dimensional array or sequence.")
     count = x.size if N is None else N
+    dtype = np.promote_types(x.dtype, int)
+    x = x if x.dtype == dtype else x.astype(dtype)
     # Products one after the other, as NumPy forms them: exact derivatives at 0 too.
     columns = [np.ones(x.shape, x.dtype)]
     while len(columns) < count:

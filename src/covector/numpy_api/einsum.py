@@ -72,6 +72,8 @@ def _program(subscripts: str, shapes: tuple[tuple[int, ...], ...], optimize: Any
     terms = left.split(",")
     inputs = tuple(_labels(t, len(s), 0) for t, s in zip(terms, shapes, strict=True))
     hidden = sorted({i for labels in inputs for i in labels if i < 0})
+    if arrow and hidden and "..." not in right:
+        raise ValueError(f"np.einsum: the output of {subscripts!r} needs '...' for the axes that '...' stands for")
     if arrow:
         output = _labels(right, -1, len(hidden))
     else:

@@ -86,6 +86,8 @@ def _pairs(option: Any, ndim: int) -> Sequence[tuple[Any, Any]]:
     if isinstance(option, Sequence) and any(isinstance(v, Tracer) for v in _flat(option)):
         option = np.stack([np.stack(list(v)) if isinstance(v, Sequence) else v for v in option])
     option = as_array(option, "np.pad")
+    if not isinstance(option, Tracer):
+        return np.broadcast_to(option, (ndim, 2)).tolist()  # type: ignore[no-any-return]
     full = broadcast_to(option, (ndim, 2))
     return [(full[i, 0], full[i, 1]) for i in range(ndim)]
 

@@ -49,7 +49,9 @@ def _plain_layout(a: Any) -> Any:
     if value is None:
         return None
     extra = np.ndim(value) - len(shape_of(a))
-    return np.asarray(value[(0,) * extra] if extra and 0 not in value.shape[:extra] else np.empty(shape_of(a)))
+    if 0 in np.shape(value)[:extra]:
+        return np.empty(shape_of(a))
+    return np.asarray(value[(0,) * extra] if extra else value)
 
 
 def _order(a: Any, order: str) -> str:

@@ -77,10 +77,10 @@ convert_p = linear(
     aval=lambda x, *, dtype: Aval(x.shape, dtype),
     batch=lambda trace, args, batched, *, dtype: convert_p(args[0], dtype=dtype),
     samples=[
-        sample(draw(()), dtype=np.dtype(np.float32)),
+        sample(draw(()), dtype=np.dtype(complex)),
         sample(draw((3,), np.float32), dtype=np.dtype(float)),
         sample(draw((2, 3)), dtype=np.dtype(complex)),
-        sample(draw((3,), complex), dtype=np.dtype(np.complex64)),
+        sample(draw((3,), np.complex64), dtype=np.dtype(complex)),
         sample(draw((0,)), dtype=np.dtype(np.float32)),
     ],
     sparsity="union",

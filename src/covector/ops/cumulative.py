@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.cotangents import unbroadcast
 from ..core.primitive import Primitive, bind
 from ..core.values import Aval
 from .families import like, linear
@@ -119,19 +120,13 @@ def _recurrence_jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any, *, r
     return None if tb is None else like(recurrence_p(a, tb, reverse=reverse), out)
 
 
-def _sum_lanes(ct: Any, shape: tuple[int, ...]) -> Any:
-    """Sum `ct` over leading axes that the argument of the given shape lacks."""
-    extra = len(ct.shape) - len(shape)
-    return ct.sum(axis=tuple(range(extra))) if extra else ct
-
-
 def _recurrence_vjp(ct: Any, wanted: Sequence[bool], out: Any, args: Sequence[Any], *, reverse: bool) -> list[Any]:
     a, b = args
     source, target = _shifted_pair(reverse)
     through = recurrence_p(a, ct, reverse=not reverse)
     return [
-        _sum_lanes(through[target] * out[source], a.shape) if wanted[0] else None,
-        _sum_lanes(through, b.shape) if wanted[1] else None,
+        unbroadcast(through[target] * out[source], a) if wanted[0] else None,
+        unbroadcast(through, b) if wanted[1] else None,
     ]
 
 

@@ -22,12 +22,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.cotangents import unbroadcast
 from ..core.dispatch import UFUNCS
 from ..core.graph import Var, record
 from ..core.primitive import Primitive, Refuse, Rule, bind
-from ..core.tracer import Tracer, concrete
-from ..core.values import Aval, Shape, aval_of, dtype_of, is_differentiable, is_weak, shape_of
+from ..core.tracer import Tracer
+from ..core.values import Aval, Shape, aval_of, dtype_of, shape_of
 
 __all__ = ["constant", "elementwise", "general", "linear", "multilinear", "product", "weighted"]
 
@@ -39,7 +38,13 @@ _ndarray = np.ndarray
 # --- products ---------------------------------------------------------------------------------------------------------
 
 
-def _product_impl(t: Any, p: Any) -> Any:
+def product(t: Any, p: Any) -> Any:
+    """Return the tangent or cotangent `t` times the partial derivative `p`, where zero times anything is zero.
+
+    This is what keeps the untaken side of a `where`, and directions that do not move, free of inf and NaN.
+    """
+    if isinstance(t, Tracer) or isinstance(p, Tracer):
+        return bind(product_p, (t, p), {})
     r = t * p
     # One cheap reduction tells whether any element is NaN; only then is it worth looking for zeros.
     if type(r) is _ndarray:
@@ -50,18 +55,6 @@ def _product_impl(t: Any, p: Any) -> Any:
     elif r == r:
         return r
     return np.where(np.equal(t, 0), r.dtype.type(0), r)[()]
-
-
-def product(t: Any, p: Any) -> Any:
-    """Return the tangent or cotangent `t` times the partial derivative `p`, where zero times anything is zero.
-
-    This is what keeps the untaken side of a `where`, and directions that do not move, free of inf and NaN.
-    """
-    if type(p) is int and -1 <= p <= 1 and p:
-        return t if p == 1 else -t
-    if isinstance(t, Tracer) or isinstance(p, Tracer):
-        return bind(product_p, (t, p), {})
-    return _product_impl(t, p)
 
 
 # --- elementwise ------------------------------------------------------------------------------------------------------
@@ -103,8 +96,10 @@ def _align(x: Any, rank: int) -> Any:
     return x.reshape(shape[:1] + (1,) * missing + shape[1:]) if missing else x
 
 
-def _evaluate(partial: Partial, out: Any, args: Sequence[Any]) -> Any:
-    return partial if type(partial) is int else partial(out, *args)  # type: ignore[misc,operator]
+def _term(t: Any, partial: Any, out: Any, args: Sequence[Any]) -> Any:
+    if type(partial) is int:
+        return t if partial == 1 else -t
+    return product(t, partial(out, *args))
 
 
 def like(t: Any, out: Any) -> Any:
@@ -152,17 +147,19 @@ def elementwise(
         total = None
         for partial, t in zip(partials, tangents, strict=True):
             if t is not None and partial is not None:
-                term = product(t, _evaluate(partial, out, args))
+                term = _term(t, partial, out, args)
                 total = term if total is None else total + term
         return None if total is None else like(total, out)
 
-    def vjp(ct: Any, wanted: Sequence[bool], out: Any, args: Sequence[Any]) -> list[Any]:
+    def vjp(ct: Any, wanted: Sequence[int], out: Any, args: Sequence[Any]) -> list[Any]:
         cts: list[Any] = []
-        for partial, want, x in zip(partials, wanted, args, strict=True):
+        for partial, want in zip(partials, wanted, strict=True):
             if not want or partial is None:
                 cts.append(None)
+            elif type(partial) is int:
+                cts.append(ct if partial == 1 else -ct)
             else:
-                cts.append(unbroadcast(product(ct, _evaluate(partial, out, args)), x))
+                cts.append(product(ct, partial(out, *args)))  # type: ignore[misc,operator]
         return cts
 
     primitive = Primitive(
@@ -190,7 +187,7 @@ product_p = elementwise(
     "product",
     None,
     (lambda out, t, p: p, lambda out, t, p: t),
-    impl=_product_impl,
+    impl=product,
     singular=False,
     source="multiplication with 0·inf = 0·nan = 0 in its first argument",
 )

@@ -38,21 +38,30 @@ def check_callable(fun: Any, transform: str) -> None:
 
 def check_leaf(x: Any, place: str) -> None:
     """Raise TypeError unless `x` is an array of numbers in the sense of the contract."""
-    if isinstance(x, Tracer):
+    if isinstance(x, Tracer | np.floating | np.complexfloating):
         return
     if not is_plain(x):
         raise TypeError(
             f"{place} is a {type(x).__module__}.{type(x).__name__}; expected an array, a NumPy scalar, a Python number, "
             f"or a pytree of these (register your own class with covector.register_pytree_node)"
         )
-    if isinstance(x, np.ma.MaskedArray | np.matrix):
+    if isinstance(x, np.ndarray) and type(x) is not np.ndarray and _is_special(x):
         raise TypeError(f"{place} is a {type(x).__name__}, whose semantics differ from an array's; use np.asarray(x)")
     if dtype_of(x).kind not in "biufc":
         raise TypeError(f"{place} has dtype {dtype_of(x)}; expected real or complex numbers")
 
 
-def differentiated_leaves(arg: Any, place: str) -> tuple[list[Any], tree.TreeDef, list[bool]]:
-    """Flatten a differentiated argument.
+def _is_special(x: Any) -> bool:
+    """Whether `x` is a masked array or a matrix (told by their attributes, because numpy.ma is slow to import)."""
+    return hasattr(x, "mask") or hasattr(x, "getA1")
+
+
+Place = Callable[[int], str]
+"""How messages call the i-th argument; only evaluated when one is wrong."""
+
+
+def differentiated_leaves(arg: Any, place: Place, i: int) -> tuple[list[Any], tree.TreeDef, list[bool]]:
+    """Flatten the i-th differentiated argument.
 
     Returns
     -------
@@ -67,22 +76,24 @@ def differentiated_leaves(arg: Any, place: str) -> tuple[list[Any], tree.TreeDef
         return [arg], tree.LEAF, [True]
     leaves, treedef = tree.flatten(arg)
     if treedef == tree.LEAF:
-        return [_bare(arg, place)], treedef, [True]
-    for i, x in enumerate(leaves):
-        if not (type(x) is _ndarray and x.dtype.kind in "fc"):
-            check_leaf(x, f"{place}, leaf {tree.paths(treedef)[i]},")
+        return [_bare(arg, place, i)], treedef, [True]
+    for k, x in enumerate(leaves):
+        if type(x) is not _ndarray or x.dtype.kind not in "biufc":
+            check_leaf(x, f"{place(i)}, leaf {tree.paths(treedef)[k]},")
     return leaves, treedef, [dtype_of(x).kind in "fc" for x in leaves]
 
 
-def _bare(x: Any, place: str) -> Any:
+def _bare(x: Any, place: Place, i: int) -> Any:
+    if type(x) is float:
+        return x
     if type(x) is int:
         return float(x)
-    check_leaf(x, place)
+    check_leaf(x, place(i))
     dtype = dtype_of(x)
     if dtype.kind not in "fc":
         what = "a Python bool" if type(x) is bool else f"an array of dtype {dtype}"
         raise TypeError(
-            f"{place} is {what}, which has no derivative; convert it with .astype(float), or leave it out of argnums"
+            f"{place(i)} is {what}, which has no derivative; convert it with .astype(float), or leave it out of argnums"
         )
     return x
 

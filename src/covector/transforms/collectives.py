@@ -19,11 +19,12 @@ from ..core.primitive import Primitive, bind
 from ..core.tracer import Tracer
 from ..core.values import Aval, dtype_of, shape_of
 from ..ops.families import linear
+from ..ops.indexing import gather_p
 from .batching import BatchTrace, BatchTracer, Unmapped
 from .forward import ForwardTracer
 from .vmap import axis_environment
 
-__all__ = ["all_gather", "axis_index", "axis_size", "bound_trace", "pmax", "pmean", "pmin", "ppermute", "psum", "varies"]
+__all__ = ["all_gather", "axis_index", "axis_size", "bound_trace", "pmax", "pmean", "pmin", "ppermute", "psum", "varies", "vary"]
 
 AxisName = Any
 
@@ -51,7 +52,7 @@ def varies(x: Any, trace: BatchTrace) -> bool:
     return False
 
 
-def _vary(x: Any, trace: BatchTrace) -> Any:
+def vary(x: Any, trace: BatchTrace) -> Any:
     """Return the shared value `x` as one value per lane."""
     return x if varies(x, trace) else x * trace.tracer(np.ones(trace.size, dtype_of(x)))
 
@@ -78,7 +79,7 @@ def _batch_sum(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
 psum_p = linear(
     "psum",
     lambda x, *, axis: x * dtype_of(x).type(axis.size),
-    transpose=lambda ct, x, *, axis: psum_transpose_p(ct, axis=axis),
+    transpose=lambda ct, x, *, axis: vary(psum_transpose_p(ct, axis=axis), axis),
     aval=lambda x, *, axis: Aval(x.shape, x.dtype),
     batch=_batch_sum(lambda: psum_p),
 )
@@ -218,7 +219,7 @@ def _gather_batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], *, a
 
 
 def _own_lane(ct: Any, x: Any, *, axis: BatchTrace) -> Any:
-    return psum_transpose_p(ct, axis=axis)[axis.tracer(np.arange(axis.size))]
+    return gather_p(psum_transpose_p(ct, axis=axis), axis.tracer(np.arange(axis.size)), unique=False)
 
 
 all_gather_p = linear(
@@ -303,7 +304,7 @@ def _permute_shared(x: Any, *, axis: BatchTrace, perm: Any) -> Any:
 ppermute_p = linear(
     "ppermute",
     _permute_shared,
-    transpose=lambda ct, x, *, axis, perm: ppermute_p(_vary(ct, axis), axis=axis, perm=tuple((d, s) for s, d in perm)),
+    transpose=lambda ct, x, *, axis, perm: ppermute_p(vary(ct, axis), axis=axis, perm=tuple((d, s) for s, d in perm)),
     aval=lambda x, *, axis, perm: Aval(x.shape, x.dtype),
     batch=_permute_batch,
 )
@@ -349,7 +350,7 @@ def ppermute(x: Any, axis_name: AxisName, perm: Sequence[tuple[int, int]]) -> An
                 raise ValueError(
                     f"ppermute: perm={list(pairs)} must name each {what} at most once, in 0…{trace.size - 1}"
                 )
-        return ppermute_p(_vary(leaf, trace), axis=trace, perm=pairs)
+        return ppermute_p(vary(leaf, trace), axis=trace, perm=pairs)
 
     return _over(axis_name, "ppermute", x, one)
 

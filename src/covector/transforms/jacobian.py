@@ -39,8 +39,14 @@ class _Options:
 def _compute(fun: Any, o: _Options, args: Any, kwargs: Any) -> tuple[Any, Any, Any]:
     """Return value, Jacobian and aux."""
     bound, primals, positions = bind_arguments(o.transform, fun, o.argnums, args, kwargs)
-    places = [f"{o.transform}: argument {i} of {fun_name(fun)}" for i in positions]
-    out, lin, aux = run_on_tape(Linearization, o.transform, bound, primals, places=places, has_aux=o.has_aux)
+    out, lin, aux = run_on_tape(
+        Linearization,
+        o.transform,
+        bound,
+        primals,
+        place=lambda i: f"{o.transform}: argument {positions[i]} of {fun_name(fun)}",
+        has_aux=o.has_aux,
+    )
     check_outputs(o.transform, fun, out)
     inputs = [x for x, _ in lin.active()]
     mode = o.mode

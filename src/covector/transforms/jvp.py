@@ -9,7 +9,8 @@ import numpy as np
 
 from ..core import tree
 from ..core.cotangents import zeros
-from ..core.tracer import Tracer, snapshot
+from ..core.protect import Holds
+from ..core.tracer import Tracer
 from ..core.values import dtype_of, is_weak, shape_of
 from .arguments import check_callable, differentiated_leaves, fun_name, output_leaves, own, restore_kind, show_tree, split_aux
 from .forward import ForwardTrace, ForwardTracer
@@ -40,9 +41,11 @@ def forward(
         Auxiliary output, None without `has_aux`.
     """
     trace = ForwardTrace(transform)
+    holds = Holds()
+    keep = holds.argument
     try:
         args = [
-            tree.unflatten(treedef, [trace.tracer(snapshot(x), t) for x, t in zip(leaves, ts, strict=True)])
+            tree.unflatten(treedef, [trace.tracer(keep(x), keep(t)) for x, t in zip(leaves, ts, strict=True)])
             for (leaves, treedef), ts in zip(primals, tangents, strict=True)
         ]
         result = fun(*args)
@@ -51,11 +54,13 @@ def forward(
             result, aux = split_aux(result, transform, fun)
             aux = lower_aux(trace, aux)
         leaves, treedef = output_leaves(result, transform, fun)
+        mine = [isinstance(x, ForwardTracer) and x._trace is trace for x in leaves]
+        # While arrays are held, so that what passes through unchanged is copied.
+        out = [own(x.value if m else x) for x, m in zip(leaves, mine, strict=True)]
+        return out, [own(x.tangent) if m else None for x, m in zip(leaves, mine, strict=True)], treedef, aux
     finally:
         trace.alive = False
-    mine = [isinstance(x, ForwardTracer) and x._trace is trace for x in leaves]
-    out = [x.value if m else x for x, m in zip(leaves, mine, strict=True)]
-    return out, [x.tangent if m else None for x, m in zip(leaves, mine, strict=True)], treedef, aux
+        holds.release()
 
 
 def jvp(
@@ -113,7 +118,7 @@ def jvp(
                 path = tree.paths(treedef)[i]
                 where = f"output leaf {path}" if path else "the output"
                 raise RuntimeError(f"jvp: with strict=True, {where} of {fun_name(fun)} does not depend on any input")
-    values = tree.unflatten(treedef, [own(x) for x in out])
+    values = tree.unflatten(treedef, out)
     tangent_out = tree.unflatten(treedef, [finish_tangent(t, x) for t, x in zip(tangents_out, out, strict=True)])
     return (values, tangent_out, aux) if has_aux else (values, tangent_out)
 
@@ -136,8 +141,7 @@ def _check(fun: Any, primals: Any, tangents: Any) -> tuple[list[Any], list[list[
         raise TypeError(_trees_differ(primals, tangents))
     flat, ts = [], []
     for i, (x, t) in enumerate(zip(primals, tangents, strict=True)):
-        place = f"jvp: primal {i} of {fun_name(fun)}"
-        leaves, treedef, active = differentiated_leaves(x, place)
+        leaves, treedef, active = differentiated_leaves(x, lambda k: f"jvp: primal {k} of {fun_name(fun)}", i)
         try:
             given = treedef.flatten_up_to(t)
         except ValueError:

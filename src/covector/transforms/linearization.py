@@ -11,8 +11,8 @@ from ..core import tree
 from ..core.cotangents import zeros
 from ..core.tracer import Tracer
 from ..core.values import Aval, aval_of
-from .arguments import differentiated_leaves, output_leaves, own, restore_kind, split_aux
-from .reverse import ReverseTrace, ReverseTracer, pull_back, push_forward
+from .arguments import Place, differentiated_leaves, output_leaves, own, restore_kind, split_aux
+from .reverse import ReverseArray, ReverseTrace, ReverseTracer, pull_back, push_forward
 
 __all__ = ["Linearization", "escaped", "lower_aux", "run_on_tape"]
 
@@ -20,7 +20,7 @@ __all__ = ["Linearization", "escaped", "lower_aux", "run_on_tape"]
 class Linearization:
     """What running a function on a tape leaves behind: `pull` and `push` are its transpose and itself."""
 
-    __slots__ = ("in_leaves", "in_slots", "in_treedefs", "out_avals", "out_slots", "out_treedef", "tape")
+    __slots__ = ("in_leaves", "in_slots", "in_treedefs", "out_avals", "out_slots", "out_treedef", "reduce_axes", "tape")
 
     def __init__(self) -> None:
         self.tape: list[Any] = []
@@ -30,6 +30,7 @@ class Linearization:
         self.out_slots: list[int] = []
         self.out_avals: list[Aval] = []
         self.out_treedef: tree.TreeDef = tree.LEAF
+        self.reduce_axes: tuple[Any, ...] = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
         names = [name for cls in type(self).__mro__ for name in getattr(cls, "__slots__", ())]
@@ -38,13 +39,13 @@ class Linearization:
     def active(self) -> list[tuple[Any, int]]:
         """The differentiated input leaves and their slots."""
         pairs = zip(self.in_leaves, self.in_slots, strict=True)
-        return [(x, s) for leaves, slots in pairs for x, s in zip(leaves, slots, strict=True) if s >= 0]
+        return [(x, s) for leaves, slots in pairs for x, s in zip(leaves, slots, strict=True) if s]
 
     def pull(self, cts: Sequence[Any], consume: bool = False) -> list[Any]:
         """Return the cotangent of every slot, given those of the output leaves; None is zero."""
         totals: list[Any] = [None] * len(self.tape)
         for slot, ct in zip(self.out_slots, cts, strict=True):
-            if slot >= 0 and ct is not None:
+            if slot and ct is not None:
                 totals[slot] = ct if totals[slot] is None else totals[slot] + ct
         pull_back(self.tape, totals, consume)
         return totals
@@ -55,15 +56,18 @@ class Linearization:
         for (_, slot), t in zip(self.active(), tangents, strict=True):
             slots[slot] = t
         push_forward(self.tape, slots)
-        return [slots[s] if s >= 0 else None for s in self.out_slots]
+        return [slots[s] for s in self.out_slots]
 
     def cotangents(self, totals: list[Any], cts: Sequence[Any] = ()) -> tuple[Any, ...]:
         """Return the primals' cotangents from the result of `pull`, each an array of its own and none of `cts`."""
         seen = set(map(id, cts))
         trees = []
         for leaves, slots, treedef in zip(self.in_leaves, self.in_slots, self.in_treedefs, strict=True):
-            cts = [None if s < 0 else _finish(totals[s], x, seen) for x, s in zip(leaves, slots, strict=True)]
-            trees.append(cts[0] if treedef == tree.LEAF else tree.unflatten(treedef, cts))
+            if treedef is tree.LEAF:
+                trees.append(_finish(totals[slots[0]], leaves[0], seen))
+            else:
+                found = [_finish(totals[s], x, seen) if s else None for x, s in zip(leaves, slots, strict=True)]
+                trees.append(tree.unflatten(treedef, found))
         return tuple(trees)
 
 
@@ -83,7 +87,7 @@ def _finish(ct: Any, x: Any, seen: set[int]) -> Any:
     if isinstance(ct, Tracer):
         return ct
     if not ct.shape:
-        return restore_kind(ct, x)
+        return restore_kind(ct, x) if isinstance(ct, np.ndarray) or isinstance(x, np.ndarray) else ct
     # A cotangent may be the caller's own array, a view, or be shared by two primals: results never alias.
     if ct.base is not None or not ct.flags.owndata or id(ct) in seen:
         ct = ct.copy()
@@ -97,7 +101,7 @@ def run_on_tape(
     fun: Callable[..., Any],
     primals: Sequence[Any],
     *,
-    places: Sequence[str],
+    place: Place,
     has_aux: bool = False,
     escapes: bool = False,
 ) -> tuple[list[Any], L, Any]:
@@ -107,8 +111,8 @@ def run_on_tape(
     ----------
     kind : type
         Which `Linearization` to return.
-    places : sequence of str
-        How messages call each primal.
+    place : callable
+        ``place(i)`` is how messages call primal i.
     escapes : bool
         Whether the linearization outlives the transform.
 
@@ -125,31 +129,46 @@ def run_on_tape(
     trace = ReverseTrace(transform, escapes)
     lin.tape = trace.tape
     try:
-        args = [_lift(trace, lin, x, place) for x, place in zip(primals, places, strict=True)]
+        args = []
+        for i, x in enumerate(primals):
+            args.append(_lift(trace, lin, x, place, i))
         result = fun(*args)
         aux = None
         if has_aux:
             result, aux = split_aux(result, transform, fun)
             aux = lower_aux(trace, aux)
-        leaves, lin.out_treedef = output_leaves(result, transform, fun)
+        if isinstance(result, ReverseTracer) and result._trace is trace:
+            leaves = [result]
+        else:
+            leaves, lin.out_treedef = output_leaves(result, transform, fun)
         out = []
         for x in leaves:
-            mine = isinstance(x, ReverseTracer) and x._trace is trace
-            value = x.value if mine else x
-            out.append(value)
-            lin.out_slots.append(x.slot if mine else -1)
-            lin.out_avals.append(aval_of(value))
+            slot = 0
+            if isinstance(x, ReverseTracer) and x._trace is trace:
+                x, slot = x.value, x.slot
+            out.append(x)
+            lin.out_slots.append(slot)
+            lin.out_avals.append(Aval(x.shape, x.dtype) if type(x) is np.ndarray else aval_of(x))
     finally:
         trace.close()
     return out, lin, aux
 
 
-def _lift(trace: ReverseTrace, lin: Linearization, arg: Any, place: str) -> Any:
-    leaves, treedef, active = differentiated_leaves(arg, place)
+def _lift(trace: ReverseTrace, lin: Linearization, arg: Any, place: Place, i: int) -> Any:
+    """Record the i-th primal and return what the function gets in its place."""
+    if type(arg) is np.ndarray and arg.shape and arg.dtype.kind in "fc":
+        # The common case, spelled out because it is in the inner loop of every optimiser.
+        slot = len(trace.tape)
+        trace.tape.append(None)
+        lin.in_leaves.append([arg])
+        lin.in_slots.append([slot])
+        lin.in_treedefs.append(tree.LEAF)
+        return ReverseArray(trace, trace.protect(arg), slot)
+    leaves, treedef, active = differentiated_leaves(arg, place, i)
     tracers = [trace.input(trace.protect(x)) if a else x for x, a in zip(leaves, active, strict=True)]
     lin.in_leaves.append(leaves)
-    lin.in_slots.append([t.slot if a else -1 for t, a in zip(tracers, active, strict=True)])
-    lin.in_treedefs.append(treedef)
+    lin.in_slots.append([t.slot if a else 0 for t, a in zip(tracers, active, strict=True)])
+    lin.in_treedefs.append(tree.LEAF if treedef == tree.LEAF else treedef)
     return tracers[0] if treedef == tree.LEAF else tree.unflatten(treedef, tracers)
 
 

@@ -37,9 +37,9 @@ class Pushforward(Linearization):
                     f"  primal:  {show_tree(leaves, treedef)}\n  tangent: {show_tree(*tree.flatten(t))}"
                 ) from None
             checked = [
-                check_tangent(x, u, s >= 0, f"f_jvp: tangent {i}") for x, u, s in zip(leaves, given, slots, strict=True)
+                check_tangent(x, u, s > 0, f"f_jvp: tangent {i}") for x, u, s in zip(leaves, given, slots, strict=True)
             ]
-            ts += [u for u, s in zip(checked, slots, strict=True) if s >= 0]
+            ts += [u for u, s in zip(checked, slots, strict=True) if s]
         out = self.push(ts)
         return tree.unflatten(self.out_treedef, [finish_tangent(t, y) for t, y in zip(out, self.out_avals, strict=True)])
 
@@ -84,8 +84,15 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
     (np.float64(6.0), np.float64(12.0))
     """
     check_callable(fun, "linearize")
-    places = [f"linearize: primal {i} of {fun_name(fun)}" for i in range(len(primals))]
-    out, push, aux = run_on_tape(Pushforward, "linearize", fun, primals, places=places, has_aux=has_aux, escapes=True)
+    out, push, aux = run_on_tape(
+        Pushforward,
+        "linearize",
+        fun,
+        primals,
+        place=lambda i: f"linearize: primal {i} of {fun_name(fun)}",
+        has_aux=has_aux,
+        escapes=True,
+    )
     value = tree.unflatten(push.out_treedef, [escaped(x) for x in out])
     return (value, push, aux) if has_aux else (value, push)
 
@@ -129,7 +136,7 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any) -> Callable[..., tu
     transposed.graph = graph
     transposed.in_leaves = [list(in_avals)]
     transposed.in_treedefs = [treedef]
-    transposed.in_slots = [list(range(len(in_avals)))]
+    transposed.in_slots = [list(range(1, len(in_avals) + 1))]
     transposed.out_treedef = out_treedef
     transposed.out_avals = [x.aval if hasattr(x, "aval") else _constant(fun, x) for x in graph.outputs]
     return transposed
@@ -146,7 +153,7 @@ class _Transposed(Pullback):
 
     def __call__(self, ct: Any, /) -> tuple[Any, ...]:
         cts = self.check(ct)
-        args, _ = self.cotangents(self.graph.transpose(cts), cts)[0]
+        args, _ = self.cotangents([None, *self.graph.transpose(cts)], cts)[0]
         return args  # type: ignore[no-any-return]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.cotangents import add_cotangent
 from ..core.primitive import Primitive, bind
-from ..core.protect import Holds, fixed
+from ..core.protect import COPY_BELOW, Holds, fixed
 from ..core.surface import TracedArray, TracedValue
 from ..core.tracer import Trace, Tracer, snapshot
 from ..core.values import shape_of
@@ -21,7 +21,7 @@ _ndarray = np.ndarray
 
 
 class Node:
-    """One recorded application; ``parents[i]`` is the slot of argument i on the tape, -1 for a constant."""
+    """One recorded application; ``parents[i]`` is the slot of argument i on the tape, 0 for a constant."""
 
     __slots__ = ("args", "out", "params", "parents", "primitive")
 
@@ -64,6 +64,8 @@ class ReverseArray(TracedArray, ReverseTracer):
 class ReverseTrace(Trace):
     """Writes a tape: slot i holds the node whose (first) output has number i; inputs and further outputs hold None.
 
+    Slot 0 stays empty, so that a parent is true exactly if a derivative flows to it.
+
     Parameters
     ----------
     escapes : bool
@@ -74,20 +76,25 @@ class ReverseTrace(Trace):
 
     def __init__(self, name: str, escapes: bool) -> None:
         super().__init__(name)
-        self.tape: Tape = []
+        self.tape: Tape = [None]
         self.escapes = escapes
-        self.holds = Holds()
+        self.holds: Holds | None = None
 
     def close(self) -> None:
         """End the trace."""
         self.alive = False
-        self.holds.release()
+        if self.holds is not None:
+            self.holds.release()
 
     def protect(self, x: Any) -> Any:
         """Return the constant or primal `x` such that a later write cannot change the derivative."""
-        if type(x) is _ndarray:
-            return fixed(x) if self.escapes else self.holds.protect(x)
-        return fixed(x) if isinstance(x, _ndarray) else snapshot(x)
+        if type(x) is not _ndarray:
+            return fixed(x) if isinstance(x, _ndarray) else snapshot(x)
+        if self.escapes or x.nbytes <= COPY_BELOW:
+            return x.copy("K")  # the memory layout shows in order="A" and "K"
+        if self.holds is None:
+            self.holds = Holds()
+        return self.holds.protect(x)
 
     def input(self, value: Any) -> ReverseTracer:
         """Make a tracer of a primal."""
@@ -104,19 +111,29 @@ class ReverseTrace(Trace):
             self.check_alive(primitive)
         values: list[Any] = []
         parents: list[int] = []
+        plain = True
         for x in args:
-            if isinstance(x, ReverseTracer) and x._trace is self:
-                values.append(x.value)
-                parents.append(x.slot)
+            if isinstance(x, Tracer):
+                if x._trace is self:
+                    parents.append(x.slot)  # type: ignore[attr-defined]
+                    x = x.value
+                    if isinstance(x, Tracer):
+                        plain = False
+                else:
+                    parents.append(0)
+                    plain = False
+                    x = x.clone()
             else:
-                values.append(self.protect(x) if primitive.keeps else x)
-                parents.append(-1)
+                parents.append(0)
+                if primitive.keeps and isinstance(x, _ndarray):
+                    x = self.protect(x)
+            values.append(x)
         if primitive.constant or blocked_level() >= self.level:
             return _locked(bind(primitive, values, params))
-        if primitive.residuals is None:
-            out = bind(primitive, values, params)
-        else:
+        if primitive.residuals is not None:
             out, params = primitive.residuals(values, params)
+        else:
+            out = primitive.impl(*values, **params) if plain else bind(primitive, values, params)
         tape = self.tape
         slot = len(tape)
         if primitive.multiple:
@@ -136,6 +153,7 @@ def _locked(out: Any) -> Any:
     return out
 
 
+@np.errstate(all="ignore")
 def pull_back(tape: Tape, totals: list[Any], consume: bool) -> None:
     """Propagate cotangents backwards through `tape`.
 
@@ -149,42 +167,42 @@ def pull_back(tape: Tape, totals: list[Any], consume: bool) -> None:
         Free each node once it is done; the tape is then good for one pullback.
     """
     owned = bytearray(len(totals))
-    with np.errstate(all="ignore"):
-        for slot in range(len(tape) - 1, -1, -1):
-            node = tape[slot]
-            if node is None:
+    for slot in range(len(tape) - 1, 0, -1):
+        node = tape[slot]
+        if node is None:
+            continue
+        if consume:
+            tape[slot] = None
+        primitive = node.primitive
+        if primitive.multiple:
+            ct: Any = totals[slot : slot + len(node.out)]
+            if all(c is None for c in ct):
                 continue
-            if consume:
-                tape[slot] = None
-            primitive = node.primitive
-            if primitive.multiple:
-                ct: Any = totals[slot : slot + len(node.out)]
-                if all(c is None for c in ct):
-                    continue
-            else:
-                ct = totals[slot]
-                if ct is None:
-                    continue
-                totals[slot] = None
-            parents = node.parents
-            args = node.args
-            cts = primitive.vjp(ct, [p >= 0 for p in parents], node.out, args, **node.params)
-            for i, c in enumerate(cts):
-                if c is not None:
-                    add_cotangent(totals, owned, parents[i], c, args[i])
+        else:
+            ct = totals[slot]
+            if ct is None:
+                continue
+            totals[slot] = None
+        args = node.args
+        parents = node.parents
+        i = 0
+        for c in primitive.vjp(ct, parents, node.out, args, **node.params):
+            if c is not None:
+                add_cotangent(totals, owned, parents[i], c, args[i])
+            i += 1
 
 
+@np.errstate(all="ignore")
 def push_forward(tape: Tape, tangents: list[Any]) -> None:
     """Propagate tangents forwards through `tape`; entries None are zero, and on return all slots are filled in."""
-    with np.errstate(all="ignore"):
-        for slot, node in enumerate(tape):
-            if node is None:
-                continue
-            given = [tangents[p] if p >= 0 else None for p in node.parents]
-            if all(t is None for t in given):
-                continue
-            t = node.primitive.jvp(node.args, given, node.out, **node.params)
-            if node.primitive.multiple:
-                tangents[slot : slot + len(t)] = t
-            else:
-                tangents[slot] = t
+    for slot, node in enumerate(tape):
+        if node is None:
+            continue
+        given = [tangents[p] for p in node.parents]
+        if all(t is None for t in given):
+            continue
+        t = node.primitive.jvp(node.args, given, node.out, **node.params)
+        if node.primitive.multiple:
+            tangents[slot : slot + len(t)] = t
+        else:
+            tangents[slot] = t

@@ -13,7 +13,6 @@ from ..core.errors import NotDifferentiableError
 from ..core.tracer import Tracer
 from ..core.values import dtype_of, is_weak, shape_of
 from .arguments import bind_arguments, check_argnums, check_callable, fun_name, own, show_tree
-from .batching import BatchTrace
 from .collectives import bound_trace, psum_p, varies
 from .linearization import Linearization, escaped, run_on_tape
 
@@ -28,14 +27,12 @@ class Pullback(Linearization):
     It may be called any number of times, from any thread, and pickled when what it holds can be.
     """
 
-    __slots__ = ("reduce_axes",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.reduce_axes: tuple[BatchTrace, ...] = ()
+    __slots__ = ()
 
     def __call__(self, ct: Any, /) -> tuple[Any, ...]:
-        cts = self.check(ct)
+        aval = self.out_avals[0] if self.out_treedef is tree.LEAF else None
+        plain = type(ct) is _ndarray and aval is not None and ct.shape == aval.shape and ct.dtype == aval.dtype
+        cts = [ct] if plain else self.check(ct)
         totals = self.pull(cts)
         for axis in self.reduce_axes:
             for x, slot in self.active():
@@ -130,13 +127,26 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False, reduce_ax
     >>> print(round(xbar, 6), round(ybar, 6))
     -0.614308 -0.252441
     """
-    check_callable(fun, "vjp")
-    names = (reduce_axes,) if isinstance(reduce_axes, str) else tuple(reduce_axes)
-    axes = tuple(bound_trace(name, "vjp(reduce_axes=...)") for name in names)
-    places = [f"vjp: primal {i} of {fun_name(fun)}" for i in range(len(primals))]
-    out, pullback, aux = run_on_tape(Pullback, "vjp", fun, primals, places=places, has_aux=has_aux, escapes=True)
+    if not callable(fun):
+        check_callable(fun, "vjp")
+    axes: tuple[Any, ...] = ()
+    if reduce_axes:
+        names = (reduce_axes,) if isinstance(reduce_axes, str) else reduce_axes
+        axes = tuple([bound_trace(name, "vjp(reduce_axes=...)") for name in names])
+    out, pullback, aux = run_on_tape(
+        Pullback,
+        "vjp",
+        fun,
+        primals,
+        place=lambda i: f"vjp: primal {i} of {fun_name(fun)}",
+        has_aux=has_aux,
+        escapes=True,
+    )
     pullback.reduce_axes = axes
-    value = tree.unflatten(pullback.out_treedef, [escaped(x) for x in out])
+    if pullback.out_treedef is tree.LEAF:
+        value = escaped(out[0])
+    else:
+        value = tree.unflatten(pullback.out_treedef, [escaped(x) for x in out])
     return (value, pullback, aux) if has_aux else (value, pullback)
 
 
@@ -181,8 +191,14 @@ def _value_and_grad(
         bound, primals, positions = fun, args, (0,)
     else:
         bound, primals, positions = bind_arguments(transform, fun, argnums, args, kwargs)
-    places = [f"{transform}: argument {i} of {fun_name(fun)}" for i in positions]
-    out, lin, aux = run_on_tape(Linearization, transform, bound, primals, places=places, has_aux=has_aux)
+    out, lin, aux = run_on_tape(
+        Linearization,
+        transform,
+        bound,
+        primals,
+        place=lambda i: f"{transform}: argument {positions[i]} of {fun_name(fun)}",
+        has_aux=has_aux,
+    )
     value = _scalar_output(transform, fun, out, lin, holomorphic)
     if holomorphic:
         check_holomorphic(transform, [x for x, _ in lin.active()])

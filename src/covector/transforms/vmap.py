@@ -12,7 +12,7 @@ import numpy as np
 import optree
 
 from ..core import tree
-from ..core.tracer import snapshot
+from ..core.protect import Holds
 from ..core.values import shape_of
 from .arguments import check_callable, check_leaf, fun_name, output_leaves, own
 from .batching import BatchTrace, BatchTracer
@@ -120,19 +120,22 @@ def _run(
     fun: Any, leaves: list[Any], mapped: list[bool], treedef: Any, size: int, axis_name: Any, out_axes: Any
 ) -> Any:
     trace = BatchTrace("vmap", size, axis_name)
+    holds = Holds()
     try:
         with bound_axis(axis_name, trace):
-            values = [trace.tracer(snapshot(x)) if m else x for x, m in zip(leaves, mapped, strict=True)]
+            values = [trace.tracer(holds.argument(x)) if m else x for x, m in zip(leaves, mapped, strict=True)]
             args, kwargs = tree.unflatten(treedef, values)
             out, out_treedef = output_leaves(fun(*args, **kwargs), "vmap", fun)
+        trace.alive = False
+        axes = prefix_axes(out_axes, tree.unflatten(out_treedef, out), "out_axes", fun)
+        results = []
+        for i, (x, axis) in enumerate(zip(out, axes, strict=True)):
+            place = f"vmap: output leaf {tree.paths(out_treedef)[i]} of {fun_name(fun)}"
+            results.append(_place(trace, x, axis, place))
+        return tree.unflatten(out_treedef, results)
     finally:
         trace.alive = False
-    axes = prefix_axes(out_axes, tree.unflatten(out_treedef, out), "out_axes", fun)
-    results = []
-    for i, (x, axis) in enumerate(zip(out, axes, strict=True)):
-        place = f"vmap: output leaf {tree.paths(out_treedef)[i]} of {fun_name(fun)}"
-        results.append(_place(trace, x, axis, place))
-    return tree.unflatten(out_treedef, results)
+        holds.release()
 
 
 def _place(trace: BatchTrace, x: Any, axis: int | None, place: str) -> Any:

@@ -1,0 +1,147 @@
+"""Bessel, Hankel, Struve and Airy functions. Formulas: DLMF 9.2, 10.6, 10.29, 11.4."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy import special as sc
+
+from ...core.dispatch import UFUNCS
+from ..families import elementwise
+from ..samples import unary
+from .common import parameter, real_only, with_parameters
+
+_REAL = unary(-3.0, 3.0, complex_=False)
+_POSITIVE = unary(0.4, 4.0, complex_=False)
+_ORDER = with_parameters(2, low=0.4, high=4.0)
+_ORDER_COMPLEX = with_parameters(2, low=0.4, high=4.0, complex_=True)
+
+# --- orders 0 and 1 ---------------------------------------------------------------------------------------------------
+# f₁' by neighbouring orders instead of f₀ ∓ f₁/x, which is 0/0 at 0.
+
+j0 = elementwise("j0", sc.j0, (lambda out, x: -sc.j1(x),), singular=False, samples=_REAL)
+j1 = elementwise("j1", sc.j1, (lambda out, x: 0.5 * (sc.j0(x) - sc.jv(2, x)),), singular=False, samples=_REAL)
+y0 = elementwise("y0", sc.y0, (lambda out, x: -sc.y1(x),), samples=_POSITIVE)
+y1 = elementwise("y1", sc.y1, (lambda out, x: 0.5 * (sc.y0(x) - sc.yv(2, x)),), samples=_POSITIVE)
+i0 = elementwise("i0", sc.i0, (lambda out, x: sc.i1(x),), singular=False, samples=_REAL)
+i1 = elementwise("i1", sc.i1, (lambda out, x: 0.5 * (sc.i0(x) + sc.iv(2, x)),), singular=False, samples=_REAL)
+k0 = elementwise("k0", sc.k0, (lambda out, x: -sc.k1(x),), samples=_POSITIVE)
+k1 = elementwise("k1", sc.k1, (lambda out, x: -0.5 * (sc.k0(x) + sc.kv(2, x)),), samples=_POSITIVE)
+
+i0e = elementwise("i0e", sc.i0e, (lambda out, x: sc.i1e(x) - np.sign(x) * out,), singular=False, samples=_POSITIVE)
+i1e = elementwise(
+    "i1e",
+    sc.i1e,
+    (lambda out, x: 0.5 * (sc.i0e(x) + sc.ive(2, x)) - np.sign(x) * out,),
+    singular=False,
+    samples=_POSITIVE,
+)
+k0e = elementwise("k0e", sc.k0e, (lambda out, x: out - sc.k1e(x),), samples=_POSITIVE)
+k1e = elementwise("k1e", sc.k1e, (lambda out, x: out - 0.5 * (sc.k0e(x) + sc.kve(2, x)),), samples=_POSITIVE)
+
+# --- any order --------------------------------------------------------------------------------------------------------
+
+
+def _difference(f: np.ufunc, v: Any, z: Any) -> Any:
+    """J, Y, H: f'_v = (f_{v-1} - f_{v+1})/2 (DLMF 10.6.1)."""
+    return 0.5 * (f(v - 1, z) - f(v + 1, z))
+
+
+def _mean(f: np.ufunc, v: Any, z: Any) -> Any:
+    """I, and -K: f'_v = (f_{v-1} + f_{v+1})/2 (DLMF 10.29.1)."""
+    return 0.5 * (f(v - 1, z) + f(v + 1, z))
+
+
+for _f in (sc.jv, sc.yv):
+    elementwise(
+        _f.__name__,
+        _f,
+        (parameter(_f.__name__, "v"), lambda out, v, z, f=_f: _difference(f, v, z)),
+        samples=_ORDER_COMPLEX,
+    )
+for _f in (sc.hankel1, sc.hankel2):
+    elementwise(
+        _f.__name__,
+        _f,
+        (parameter(_f.__name__, "v"), lambda out, v, z, f=_f: _difference(f, v, z)),
+        samples=_ORDER_COMPLEX,
+    )
+for _f, _sign in ((sc.hankel1e, -1j), (sc.hankel2e, 1j)):
+    elementwise(
+        _f.__name__,
+        _f,
+        (parameter(_f.__name__, "v"), lambda out, v, z, f=_f, s=_sign: _difference(f, v, z) + s * out),
+        samples=_ORDER_COMPLEX,
+    )
+iv = elementwise("iv", sc.iv, (parameter("iv", "v"), lambda out, v, z: _mean(sc.iv, v, z)), samples=_ORDER_COMPLEX)
+kv = elementwise("kv", sc.kv, (parameter("kv", "v"), lambda out, v, z: -_mean(sc.kv, v, z)), samples=_ORDER_COMPLEX)
+kve = elementwise(
+    "kve", sc.kve, (parameter("kve", "v"), lambda out, v, z: out - _mean(sc.kve, v, z)), samples=_ORDER_COMPLEX
+)
+
+
+def _ive_derivative(out: Any, v: Any, z: Any) -> Any:
+    real_only("ive", z)
+    return _mean(sc.ive, v, z) - np.sign(z) * out
+
+
+ive = elementwise("ive", sc.ive, (parameter("ive", "v"), _ive_derivative), samples=_ORDER)
+
+
+def _scaled_difference(out: Any, v: Any, z: Any, *, f: np.ufunc) -> Any:
+    # The factor exp(-|Im z|) is 1 for real arguments, and has no complex derivative.
+    real_only(f.__name__, z)
+    return _difference(f, v, z)
+
+
+for _f in (sc.jve, sc.yve):
+    elementwise(
+        _f.__name__,
+        _f,
+        (parameter(_f.__name__, "v"), lambda out, v, z, f=_f: _scaled_difference(out, v, z, f=f)),
+        samples=_ORDER,
+    )
+# Integer orders only, so there is nothing to differentiate with respect to them.
+yn = elementwise("yn", sc.yn, (None, lambda out, n, x: _difference(sc.yn, n, x)), samples=_ORDER)
+kn = elementwise("kn", sc.kn, (None, lambda out, n, x: -_mean(sc.kn, n, x)), samples=_ORDER)
+
+
+# --- Struve -----------------------------------------------------------------------------------------------------------
+
+
+def _struve_term(v: Any, x: Any) -> Any:
+    """(x/2)ᵛ / (√π Γ(v + 3/2))."""
+    return np.power(0.5 * x, v) * sc.rgamma(v + 1.5) / math.sqrt(math.pi)
+
+
+struve = elementwise(
+    "struve",
+    sc.struve,
+    (parameter("struve", "v"), lambda out, v, x: _difference(sc.struve, v, x) + 0.5 * _struve_term(v, x)),
+    samples=_ORDER,
+    source="DLMF 11.4.24",
+)
+modstruve = elementwise(
+    "modstruve",
+    sc.modstruve,
+    (parameter("modstruve", "v"), lambda out, v, x: _mean(sc.modstruve, v, x) + 0.5 * _struve_term(v, x)),
+    samples=_ORDER,
+    source="DLMF 11.4.26",
+)
+
+# --- Airy -------------------------------------------------------------------------------------------------------------
+# w'' = z w (DLMF 9.2.1)
+
+
+def _airy(i: int) -> Any:
+    return lambda z: sc.airy(z)[i]
+
+
+_AIRY = unary(-3.0, 3.0)
+airy_ai = elementwise("airy_ai", None, (lambda out, z: airy_aip(z),), impl=_airy(0), singular=False, samples=_AIRY)
+airy_aip = elementwise("airy_aip", None, (lambda out, z: z * airy_ai(z),), impl=_airy(1), singular=False, samples=_AIRY)
+airy_bi = elementwise("airy_bi", None, (lambda out, z: airy_bip(z),), impl=_airy(2), singular=False, samples=_AIRY)
+airy_bip = elementwise("airy_bip", None, (lambda out, z: z * airy_bi(z),), impl=_airy(3), singular=False, samples=_AIRY)
+UFUNCS[sc.airy] = lambda z: (airy_ai(z), airy_aip(z), airy_bi(z), airy_bip(z))
