@@ -69,9 +69,10 @@ def _require_dependence(name: str, func: Any, lin: Linearization) -> None:
         node = lin.tape[slot]
         if node is None:
             continue
-        outputs = range(slot, slot + (len(node.out) if node.primitive.multiple else 1))
+        primitive, _, _, out, parents = node
+        outputs = range(slot, slot + (len(out) if primitive.multiple else 1))
         if any(s in reached for s in outputs):
-            reached.update(p for p in node.parents if p)
+            reached.update(p for p in parents if p)
     for i, slots in enumerate(lin.in_slots):
         if not any(s in reached for s in slots):
             raise RuntimeError(

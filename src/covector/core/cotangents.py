@@ -78,10 +78,10 @@ def add_cotangent(totals: list[Any], owned: bytearray, slot: int, ct: Any, x: An
 
     `ct` is first summed over the axes along which `x` was broadcast, and taken to its dtype.
     """
-    if type(x) is _ndarray:
+    try:
         dtype, shape = x.dtype, x.shape
-    else:
-        dtype, shape = dtype_of(x), shape_of(x)
+    except AttributeError:
+        dtype, shape = dtype_of(x), ()
     total = totals[slot]
     if type(ct) is Scatter:
         if type(ct.values) is Scatter or isinstance(ct.values, Tracer) or isinstance(total, Tracer) or not ct.shape:

@@ -12,7 +12,7 @@ from .primitive import Primitive, bind
 from .tracer import Tracer
 from .values import SCALAR_TYPES
 
-__all__ = ["FUNCTIONS", "REFUSED", "UFUNCS", "UFUNC_METHODS", "array_function", "array_ufunc", "as_operand"]
+__all__ = ["FUNCTIONS", "LATE_RULES", "REFUSED", "UFUNCS", "UFUNC_METHODS", "array_function", "array_ufunc", "as_operand"]
 
 UFUNCS: dict[Any, Callable[..., Any]] = {}
 """ufunc → callable taking its inputs (a Primitive, usually)."""
@@ -26,6 +26,9 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 
 REFUSED: dict[Any, str] = {}
 """Function → why it has no derivative here, and the supported form."""
+
+LATE_RULES: list[Callable[[], Any]] = []
+"""What to call, once each, when a ufunc or primitive is not known: imports of rules that would make ours slow."""
 
 _OPERANDS = (np.ndarray, Tracer, np.generic, *SCALAR_TYPES)
 
@@ -50,6 +53,14 @@ def as_operand(x: Any, function: str) -> Any:
     return array
 
 
+def load_late_rules() -> None:
+    """Load the rules that wait for their first use."""
+    while LATE_RULES:
+        LATE_RULES[-1]()
+        # Only now, so that another thread meanwhile waits for the same import instead of missing its rules.
+        del LATE_RULES[-1:]
+
+
 def _describe(function: Any) -> str:
     name = getattr(function, "__name__", repr(function))
     module = getattr(function, "__module__", None) or ("numpy" if isinstance(function, np.ufunc) else "")
@@ -62,7 +73,10 @@ def array_ufunc(self: Tracer, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
     """Answer ``__array_ufunc__`` for traced values."""
     handler = UFUNCS.get(ufunc)
     if handler is None:
-        raise _unsupported(ufunc, self)
+        load_late_rules()
+        handler = UFUNCS.get(ufunc)
+        if handler is None:
+            raise _unsupported(ufunc, self)
     if method == "__call__" and not kwargs:
         for x in inputs:
             if not isinstance(x, _OPERANDS):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from .dispatch import load_late_rules
 from .errors import NotDifferentiableError, caller
 from .tracer import Trace, Tracer
 
@@ -115,6 +116,8 @@ class Primitive:
 
 
 def _by_name(name: str) -> Primitive:
+    if name not in PRIMITIVES:
+        load_late_rules()
     return PRIMITIVES[name]
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from .dispatch import FUNCTIONS, UFUNCS, array_function, array_ufunc, as_operand
 from .errors import NotDifferentiableError, TracerConversionError, caller
+from .primitive import Primitive, bind
 from .tracer import Tracer, concrete
 from .values import Shape, dtype_of, shape_of
 
@@ -28,7 +29,9 @@ def _binary(ufunc: np.ufunc, reflected: bool = False) -> Callable[[Any, Any], An
             if isinstance(other, _DEFER) or _foreign(other):
                 return NotImplemented
             other = as_operand(other, f"np.{ufunc.__name__}")
-        return UFUNCS[ufunc](other, self) if reflected else UFUNCS[ufunc](self, other)
+        handler = UFUNCS[ufunc]
+        operands = (other, self) if reflected else (self, other)
+        return bind(handler, operands, {}) if type(handler) is Primitive else handler(*operands)
 
     return operator
 

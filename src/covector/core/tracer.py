@@ -18,9 +18,8 @@ __all__ = ["Trace", "Tracer", "concrete", "newest_level", "snapshot"]
 _levels = itertools.count(1)
 
 
-def newest_level() -> int:
-    """Return a level above that of every transform running now."""
-    return next(_levels)
+newest_level = _levels.__next__
+"""Return a level above that of every transform running now."""
 
 
 class Trace:

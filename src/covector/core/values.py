@@ -68,7 +68,10 @@ def dtype_of(x: Any) -> np.dtype[Any]:
 
 def aval_of(x: Any) -> Aval:
     """The abstract value of an array, traced value or Python scalar."""
-    return Aval(shape_of(x), dtype_of(x), is_weak(x))
+    try:
+        return Aval(x.shape, x.dtype)
+    except AttributeError:
+        return Aval((), _DTYPES[type(x)], True)
 
 
 def is_differentiable(dtype: np.dtype[Any]) -> bool:

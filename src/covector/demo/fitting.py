@@ -105,7 +105,7 @@ def refine(problem: Problem, b: Floats) -> tuple[Floats, int]:
             return b, steps
         step = -np.linalg.solve(lower.T, np.linalg.solve(lower, scale * gradient(b)))
         size = float(np.linalg.norm(step))
-        if not size < previous / 2:  # no longer converging: what remains is rounding
+        if not size < previous / 10:  # no longer converging as Newton does: what remains is rounding
             return b, steps
         b, previous, steps = b + scale * step, size, steps + 1
 

@@ -174,11 +174,13 @@ def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> 
 
 
 def _nan_position(name: str, a: Any, axis: Any, out: Any, keepdims: Any, fill: float) -> Any:
+    primitive = reductions.argmax_p if fill < 0 else reductions.argmin_p
+    if a.dtype.kind not in "fc":
+        return position(name, primitive, a, axis, out, keepdims)
     mask = _valid(a, _NO)
     empty = plain_if_possible(reductions.all(np.logical_not(mask), axis))
     if empty is not None and empty.any():
         raise ValueError("All-NaN slice encountered")
-    primitive = reductions.argmax_p if fill < 0 else reductions.argmin_p
     return position(name, primitive, where_p(mask, a, a.dtype.type(fill)), axis, out, keepdims)
 
 

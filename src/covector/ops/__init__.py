@@ -1,5 +1,8 @@
 """The primitives, one family per file; importing this package declares them all."""
 
+from importlib import import_module
+
+from ..core.dispatch import LATE_RULES
 from . import (
     arithmetic,
     complex_parts,
@@ -33,3 +36,6 @@ __all__ = [
     "structural",
     "trigonometric",
 ]
+
+# They need SciPy, which costs more to import than all the rest.
+LATE_RULES.append(lambda: import_module(".special", __name__))

@@ -96,10 +96,29 @@ def _align(x: Any, rank: int) -> Any:
     return x.reshape(shape[:1] + (1,) * missing + shape[1:]) if missing else x
 
 
+_PYTHON = {float: np.float64, int: np.int64, complex: np.complex128, bool: np.bool_}
+
+
+def _numpy_scalars(args: Sequence[Any]) -> Sequence[Any]:
+    """Turn Python numbers into NumPy's for the partials: these divide by zero to inf, Python's raise."""
+    for x in args:
+        if type(x) in _PYTHON:
+            return [_PYTHON[type(x)](x) if type(x) in _PYTHON else x for x in args]
+    return args
+
+
 def _term(t: Any, partial: Any, out: Any, args: Sequence[Any]) -> Any:
     if type(partial) is int:
         return t if partial == 1 else -t
-    return product(t, partial(out, *args))
+    try:
+        return product(t, partial(out, *args))
+    except ArithmeticError:
+        return product(t, partial(out, *_as_numpy(args)))
+
+
+def _as_numpy(args: Sequence[Any]) -> list[Any]:
+    """Make NumPy scalars of Python numbers, because Python raises where NumPy gives inf (1 / 0)."""
+    return [dtype_of(x).type(x) if is_weak(x) else x for x in args]
 
 
 def like(t: Any, out: Any) -> Any:
@@ -145,6 +164,7 @@ def elementwise(
 
     def jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
         total = None
+        args = _numpy_scalars(args)
         for partial, t in zip(partials, tangents, strict=True):
             if t is not None and partial is not None:
                 term = _term(t, partial, out, args)
@@ -153,13 +173,18 @@ def elementwise(
 
     def vjp(ct: Any, wanted: Sequence[int], out: Any, args: Sequence[Any]) -> list[Any]:
         cts: list[Any] = []
+        if keeps:
+            args = _numpy_scalars(args)
         for partial, want in zip(partials, wanted, strict=True):
             if not want or partial is None:
                 cts.append(None)
             elif type(partial) is int:
                 cts.append(ct if partial == 1 else -ct)
             else:
-                cts.append(product(ct, partial(out, *args)))  # type: ignore[misc,operator]
+                try:
+                    cts.append(product(ct, partial(out, *args)))  # type: ignore[misc,operator]
+                except ArithmeticError:
+                    cts.append(product(ct, partial(out, *_as_numpy(args))))  # type: ignore[misc,operator]
         return cts
 
     primitive = Primitive(

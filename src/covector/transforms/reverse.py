@@ -11,7 +11,7 @@ from ..core.cotangents import add_cotangent
 from ..core.primitive import Primitive, bind
 from ..core.protect import COPY_BELOW, Holds, fixed
 from ..core.surface import TracedArray, TracedValue
-from ..core.tracer import Trace, Tracer, snapshot
+from ..core.tracer import Trace, Tracer, newest_level, snapshot
 from ..core.values import shape_of
 from .grad_mode import blocked_level
 
@@ -20,23 +20,9 @@ __all__ = ["Node", "ReverseTrace", "ReverseTracer", "pull_back", "push_forward"]
 _ndarray = np.ndarray
 
 
-class Node:
-    """One recorded application; ``parents[i]`` is the slot of argument i on the tape, 0 for a constant."""
-
-    __slots__ = ("args", "out", "params", "parents", "primitive")
-
-    def __init__(
-        self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any], out: Any, parents: Sequence[int]
-    ) -> None:
-        self.primitive = primitive
-        self.args = args
-        self.params = params
-        self.out = out
-        self.parents = parents
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Node, (self.primitive, self.args, self.params, self.out, self.parents)
-
+Node = tuple[Primitive, Sequence[Any], dict[str, Any], Any, Sequence[int]]
+"""One recorded application ``(primitive, args, params, out, parents)``; ``parents[i]`` is the slot of argument i on the
+tape, 0 for a constant. A plain tuple, because one is made for every operation."""
 
 Tape = list[Node | None]
 
@@ -75,7 +61,10 @@ class ReverseTrace(Trace):
     __slots__ = ("escapes", "holds", "tape")
 
     def __init__(self, name: str, escapes: bool) -> None:
-        super().__init__(name)
+        # The base's attributes, set here to save a call in every gradient.
+        self.name = name
+        self.level = newest_level()
+        self.alive = True
         self.tape: Tape = [None]
         self.escapes = escapes
         self.holds: Holds | None = None
@@ -137,12 +126,12 @@ class ReverseTrace(Trace):
         tape = self.tape
         slot = len(tape)
         if primitive.multiple:
-            tape.append(Node(primitive, values, params, out, parents))
+            tape.append((primitive, values, params, out, parents))
             tape.extend([None] * (len(out) - 1))
             return tuple(self.tracer(x, slot + i) if x.dtype.kind in "fc" else x for i, x in enumerate(out))
         if out.dtype.kind not in "fc":
             return out
-        tape.append(Node(primitive, values, params, out, parents))
+        tape.append((primitive, values, params, out, parents))
         return (ReverseArray if out.shape else ReverseTracer)(self, out, slot)
 
 
@@ -173,9 +162,9 @@ def pull_back(tape: Tape, totals: list[Any], consume: bool) -> None:
             continue
         if consume:
             tape[slot] = None
-        primitive = node.primitive
+        primitive, args, params, out, parents = node
         if primitive.multiple:
-            ct: Any = totals[slot : slot + len(node.out)]
+            ct: Any = totals[slot : slot + len(out)]
             if all(c is None for c in ct):
                 continue
         else:
@@ -183,10 +172,8 @@ def pull_back(tape: Tape, totals: list[Any], consume: bool) -> None:
             if ct is None:
                 continue
             totals[slot] = None
-        args = node.args
-        parents = node.parents
         i = 0
-        for c in primitive.vjp(ct, parents, node.out, args, **node.params):
+        for c in primitive.vjp(ct, parents, out, args, **params):
             if c is not None:
                 add_cotangent(totals, owned, parents[i], c, args[i])
             i += 1
@@ -198,11 +185,12 @@ def push_forward(tape: Tape, tangents: list[Any]) -> None:
     for slot, node in enumerate(tape):
         if node is None:
             continue
-        given = [tangents[p] for p in node.parents]
+        primitive, args, params, out, parents = node
+        given = [tangents[p] for p in parents]
         if all(t is None for t in given):
             continue
-        t = node.primitive.jvp(node.args, given, node.out, **node.params)
-        if node.primitive.multiple:
+        t = primitive.jvp(args, given, out, **params)
+        if primitive.multiple:
             tangents[slot : slot + len(t)] = t
         else:
             tangents[slot] = t

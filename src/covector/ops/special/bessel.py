@@ -103,9 +103,8 @@ for _f in (sc.jve, sc.yve):
         (parameter(_f.__name__, "v"), lambda out, v, z, f=_f: _scaled_difference(out, v, z, f=f)),
         samples=_ORDER,
     )
-# Integer orders only, so there is nothing to differentiate with respect to them.
-yn = elementwise("yn", sc.yn, (None, lambda out, n, x: _difference(sc.yn, n, x)), samples=_ORDER)
-kn = elementwise("kn", sc.kn, (None, lambda out, n, x: -_mean(sc.kn, n, x)), samples=_ORDER)
+yn = elementwise("yn", sc.yn, (parameter("yn", "n"), lambda out, n, x: _difference(sc.yn, n, x)), samples=_ORDER)
+kn = elementwise("kn", sc.kn, (parameter("kn", "n"), lambda out, n, x: -_mean(sc.kn, n, x)), samples=_ORDER)
 
 
 # --- Struve -----------------------------------------------------------------------------------------------------------

@@ -27,16 +27,16 @@ erfi = elementwise("erfi", sc.erfi, (lambda out, x: _TWO_OVER_ROOT_PI * np.exp(x
 
 
 def _large(x: Any, direct: Any, sign: int, scale: float) -> Any:
-    """`direct`, or for |x| > 25, where it cancels, scale/x² Σ (2k+1)!! (sign/(2x²))ᵏ (DLMF 7.12.1, differentiated)."""
+    """`direct`, or beyond 25, where it cancels, scale/x² Σ (2k+1)!! (sign/(2x²))ᵏ (DLMF 7.12.1, differentiated)."""
     if dtype_of(x).kind == "c":
         return direct
-    far = np.greater(sign * (sign * x if sign < 0 else np.absolute(x)), 25)
+    far = np.greater(x if sign < 0 else np.absolute(x), 25)
     y = np.where(far, x, 30)
     ratio = (0.5 * sign) / (y * y)
     total = 0
     for k in range(8, 0, -1):
         total = ratio * (2 * k + 1) * (1 + total)
-    return np.where(far, scale / (y * y) * (1 + total), np.where(far, 0, direct))
+    return np.where(far, scale / (y * y) * (1 + total), direct)
 
 
 erfcx = elementwise(
