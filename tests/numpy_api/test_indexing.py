@@ -17,6 +17,8 @@ from covector.core.errors import ConcretizationError, NotDifferentiableError, Tr
 from covector.ops.indexing import scatter_p, unslice_p
 from helpers import assert_same_as_numpy, check
 
+windows = np.lib.stride_tricks.sliding_window_view
+
 # --- x[index] against NumPy -------------------------------------------------------------------------------------------
 
 SHAPES = [(4,), (1,), (0,), (3, 4), (2, 0), (2, 3, 4), (3, 1, 2)]
@@ -206,15 +208,15 @@ def test_traced_integers_as_indices_under_vmap() -> None:
 
 def test_what_depends_on_values_of_a_lane_is_refused() -> None:
     x, n = np.ones((2, 3)), np.array([1, 2])
-    with pytest.raises(ConcretizationError, match="np.where"):
+    with pytest.raises(ConcretizationError, match=r"np\.where"):
         cv.vmap(lambda x: x[x > 0])(x)
-    with pytest.raises(ConcretizationError, match="np.take"):
+    with pytest.raises(ConcretizationError, match=r"np\.take"):
         cv.vmap(lambda x, n: x[:n])(x, n)
-    with pytest.raises(ConcretizationError, match="np.where"):
+    with pytest.raises(ConcretizationError, match=r"np\.where"):
         cv.vmap(lambda x: np.compress(x > 0, x))(x)
-    with pytest.raises(ConcretizationError, match="np.where"):
+    with pytest.raises(ConcretizationError, match=r"np\.where"):
         cv.vmap(lambda x: np.extract(x > 0, x))(x)
-    with pytest.raises(TracerConversionError, match="np.stack"):
+    with pytest.raises(TracerConversionError, match=r"np\.stack"):
         cv.vmap(lambda x, n: x[[n, 0]])(x, n)
     with pytest.raises(IndexError, match="dtype float64"):
         cv.vjp(lambda x: x[x], np.ones(3))
@@ -244,10 +246,10 @@ FUNCTIONS: list[tuple[str, Callable[..., Any], list[tuple[int, ...]]]] = [
     ("compress short", lambda x: x.compress([0, 1]), [(2, 2)]),
     ("extract", lambda x: np.extract(np.array([[1, 0], [0, 1]]), x), [(2, 2)]),
     ("extract by value", lambda x: np.extract(x > 0.1, x), [(3,)]),
-    ("windows", lambda x: np.lib.stride_tricks.sliding_window_view(x, 3), [(5,)]),
-    ("windows axis", lambda x: np.lib.stride_tricks.sliding_window_view(x, 2, axis=1), [(2, 3)]),
-    ("windows axes", lambda x: np.lib.stride_tricks.sliding_window_view(x, (2, 2)), [(3, 4)]),
-    ("windows twice", lambda x: np.lib.stride_tricks.sliding_window_view(x, (2, 3), axis=(0, 0)), [(5, 2)]),
+    ("windows", lambda x: windows(x, 3), [(5,)]),
+    ("windows axis", lambda x: windows(x, 2, axis=1), [(2, 3)]),
+    ("windows axes", lambda x: windows(x, (2, 2)), [(3, 4)]),
+    ("windows twice", lambda x: windows(x, (2, 3), axis=(0, 0)), [(5, 2)]),
     ("apply_along_axis", lambda x: np.apply_along_axis(lambda v: v * v.sum(), 0, x), [(2, 3)]),
     ("apply_along_axis to scalars", lambda x: np.apply_along_axis(lambda v: v @ v, -1, x), [(2, 3)]),
     ("apply_along_axis to matrices", lambda x: np.apply_along_axis(np.diag, 1, x), [(2, 2, 2)]),
@@ -257,13 +259,15 @@ FUNCTIONS: list[tuple[str, Callable[..., Any], list[tuple[int, ...]]]] = [
 FUNCTION_CASES = [pytest.param(fun, shapes, id=name) for name, fun, shapes in FUNCTIONS]
 
 
+def drawn(shape: tuple[int, ...], dtype: Any) -> Any:
+    x = np.random.default_rng(7).uniform(0.5, 1.5, shape)
+    return x * (1 + 0.5j) if dtype is complex else x.astype(dtype)
+
+
 @pytest.mark.parametrize(("fun", "shapes"), FUNCTION_CASES)
 def test_functions(fun: Callable[..., Any], shapes: list[tuple[int, ...]], request: Any) -> None:
     for dtype in (float, np.float32, complex):
-        args = [
-            (np.random.default_rng(7).uniform(0.5, 1.5, s) * (1 + (dtype is complex) * 0.5j)).astype(dtype)
-            for s in shapes
-        ]
+        args = [drawn(shape, dtype) for shape in shapes]
         if "value" in request.node.name and dtype is complex:
             continue
         want = fun(*args)
@@ -286,10 +290,10 @@ def test_functions(fun: Callable[..., Any], shapes: list[tuple[int, ...]], reque
         (lambda x: np.take_along_axis(x, np.array([0]), 0), ValueError, "same number of dimensions"),
         (lambda x: np.take_along_axis(x, np.array([[0.0]]), 0), IndexError, "integer"),
         (lambda x: np.compress([[True]], x), ValueError, "1-d"),
-        (lambda x: np.lib.stride_tricks.sliding_window_view(x, 4, 0), ValueError, "larger"),
-        (lambda x: np.lib.stride_tricks.sliding_window_view(x, 2), ValueError, "matching length"),
+        (lambda x: windows(x, 4, 0), ValueError, "larger"),
+        (lambda x: windows(x, 2), ValueError, "matching length"),
         (
-            lambda x: np.lib.stride_tricks.sliding_window_view(x, 2, 0, writeable=True),
+            lambda x: windows(x, 2, 0, writeable=True),
             NotDifferentiableError,
             "writeable",
         ),

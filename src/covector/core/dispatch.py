@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from .errors import NotDifferentiableError, TracerConversionError, caller
-from .primitive import Primitive, bind
+from .primitive import Primitive, bind, load_late_rules
 from .tracer import Tracer
 from .values import SCALAR_TYPES
 
-__all__ = ["FUNCTIONS", "LATE_RULES", "REFUSED", "UFUNCS", "UFUNC_METHODS", "array_function", "array_ufunc", "as_operand"]
+__all__ = ["FUNCTIONS", "REFUSED", "UFUNCS", "UFUNC_METHODS", "array_function", "array_ufunc", "as_operand"]
 
 UFUNCS: dict[Any, Callable[..., Any]] = {}
 """ufunc → callable taking its inputs (a Primitive, usually)."""
@@ -26,9 +26,6 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 
 REFUSED: dict[Any, str] = {}
 """Function → why it has no derivative here, and the supported form."""
-
-LATE_RULES: list[Callable[[], Any]] = []
-"""What to call, once each, when a ufunc or primitive is not known: imports of rules that would make ours slow."""
 
 _OPERANDS = (np.ndarray, Tracer, np.generic, *SCALAR_TYPES)
 
@@ -51,14 +48,6 @@ def as_operand(x: Any, function: str) -> Any:
             f"{hint if hasattr(x, 'toarray') else ''} (at {caller()})"
         )
     return array
-
-
-def load_late_rules() -> None:
-    """Load the rules that wait for their first use."""
-    while LATE_RULES:
-        LATE_RULES[-1]()
-        # Only now, so that another thread meanwhile waits for the same import instead of missing its rules.
-        del LATE_RULES[-1:]
 
 
 def _describe(function: Any) -> str:

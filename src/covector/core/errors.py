@@ -11,6 +11,7 @@ __all__ = [
     "ConcretizationError",
     "CovectorError",
     "CustomRuleError",
+    "DegenerateWarning",
     "LeakedTracerError",
     "NotDifferentiableError",
     "TracerConversionError",
@@ -44,6 +45,10 @@ class ConcretizationError(CovectorError, TypeError):
 
 class CustomRuleError(CovectorError, TypeError):
     """A custom derivative rule is missing, or returned something of the wrong structure."""
+
+
+class DegenerateWarning(UserWarning):
+    """Eigenvectors or singular vectors of equal values were differentiated; they are not determined one by one."""
 
 
 def caller() -> str:

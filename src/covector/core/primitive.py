@@ -6,14 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .dispatch import load_late_rules
 from .errors import NotDifferentiableError, caller
 from .tracer import Trace, Tracer
 
-__all__ = ["PRIMITIVES", "Primitive", "Refuse", "Sample", "bind"]
+__all__ = ["LATE_RULES", "PRIMITIVES", "Primitive", "Refuse", "Sample", "bind", "load_late_rules"]
 
 PRIMITIVES: dict[str, Primitive] = {}
 """Every primitive by name: the one registry that tests, tables and pickles read."""
+
+LATE_RULES: list[Callable[[], Any]] = []
+"""Imports of primitives that wait for their first use, because they load libraries that would make ours slow."""
 
 Rule = Callable[..., Any]
 
@@ -113,6 +115,12 @@ class Primitive:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _by_name, (self.name,)
+
+
+def load_late_rules() -> None:
+    """Declare the primitives that wait for their first use; a second call finds everything imported."""
+    for load in LATE_RULES:
+        load()
 
 
 def _by_name(name: str) -> Primitive:

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from ..core.dispatch import LATE_RULES
+from ..core.primitive import LATE_RULES
 from . import (
     arithmetic,
     complex_parts,

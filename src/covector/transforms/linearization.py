@@ -20,7 +20,7 @@ __all__ = ["Linearization", "escaped", "lower_aux", "run_on_tape"]
 class Linearization:
     """What running a function on a tape leaves behind: `pull` and `push` are its transpose and itself."""
 
-    __slots__ = ("in_leaves", "in_slots", "in_treedefs", "out_avals", "out_slots", "out_treedef", "reduce_axes", "tape")
+    __slots__ = ("in_leaves", "in_slots", "in_treedefs", "out_avals", "out_axes", "out_slots", "out_treedef", "reduce_axes", "tape")
 
     def __init__(self) -> None:
         self.tape: list[Any] = []
@@ -30,6 +30,8 @@ class Linearization:
         self.out_slots: list[int] = []
         self.out_avals: list[Aval] = []
         self.out_treedef: tree.TreeDef = tree.LEAF
+        # Per output leaf the named axes over which it varies; empty outside of all named axes.
+        self.out_axes: list[list[Any]] = []
         self.reduce_axes: tuple[Any, ...] = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -44,6 +46,9 @@ class Linearization:
     def pull(self, cts: Sequence[Any], consume: bool = False) -> list[Any]:
         """Return the cotangent of every slot, given those of the output leaves; None is zero."""
         totals: list[Any] = [None] * len(self.tape)
+        if self.out_axes:
+            # One cotangent given for an output that differs between lanes is one for each of the lanes.
+            cts = [ct if ct is None else reduce(vary, axes, ct) for ct, axes in zip(cts, self.out_axes, strict=True)]
         for slot, ct in zip(self.out_slots, cts, strict=True):
             if slot and ct is not None:
                 totals[slot] = ct if totals[slot] is None else totals[slot] + ct
@@ -149,6 +154,9 @@ def run_on_tape(
             out.append(x)
             lin.out_slots.append(slot)
             lin.out_avals.append(Aval(x.shape, x.dtype) if type(x) is np.ndarray else aval_of(x))
+        named = axis_environment()
+        if named:
+            lin.out_axes = [[axis for axis in named.values() if varies(x, axis)] for x in out]
     finally:
         trace.close()
     return out, lin, aux
