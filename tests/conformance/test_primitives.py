@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import covector
-import covector.ops
+import covector.ops.special
 from covector.core.primitive import PRIMITIVES, Primitive, Sample, bind
 from covector.core.values import aval_of, dtype_of, shape_of
 from covector.testing import check_grads

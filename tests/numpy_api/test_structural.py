@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +10,6 @@ import pytest
 
 import covector as cv
 from covector.core.errors import ConcretizationError, NotDifferentiableError, TracerConversionError
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 from helpers import assert_same_as_numpy, check
 
 # (name, function of arrays, their shapes)

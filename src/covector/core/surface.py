@@ -190,7 +190,10 @@ class TracedValue(Tracer):
         value = self.value
         return value._number(purpose) if isinstance(value, TracedValue) else value
 
-    __float__ = _no_conversion("float(t) or a math.* function", "use the NumPy function, such as np.sin(t)")
+    __float__ = _no_conversion(
+        "float(t), a math.* function or an assignment a[i] = t into a plain array",
+        "use the NumPy function, such as np.sin(t), or build the array from its parts, as in np.stack([t, u])",
+    )
     __complex__ = _no_conversion("complex(t)", "use t + 0j")
     __array__ = _no_conversion(
         "np.array(t), np.asarray(t) or a function that converts its argument to an array",
@@ -203,7 +206,7 @@ class TracedValue(Tracer):
     cumsum, cumprod, nonzero, searchsorted = (_method(f) for f in (np.cumsum, np.cumprod, np.nonzero, np.searchsorted))
     clip, round, conj, conjugate = (_method(f) for f in (np.clip, np.round, np.conj, np.conjugate))
     dot, trace, diagonal, repeat, take = (_method(f) for f in (np.dot, np.trace, np.diagonal, np.repeat, np.take))
-    compress, ravel, squeeze, swapaxes = (_method(f) for f in (np.compress, np.ravel, np.squeeze, np.swapaxes))
+    ravel, squeeze, swapaxes = (_method(f) for f in (np.ravel, np.squeeze, np.swapaxes))
     flatten = _method(np.ravel)
     choose, copy = (_method(f) for f in (np.choose, np.copy))
 
@@ -214,6 +217,10 @@ class TracedValue(Tracer):
     def transpose(self, *axes: Any) -> Any:
         """Return the value with its axes permuted."""
         return FUNCTIONS[np.transpose](self, (axes[0] if len(axes) == 1 else axes) if axes else None)
+
+    def compress(self, condition: Any, axis: int | None = None, out: Any = None) -> Any:
+        """Return the elements or slices at which the condition holds."""
+        return FUNCTIONS[np.compress](condition, self, axis, out)
 
     def astype(self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True) -> Any:
         """Return the value in another dtype."""

@@ -174,7 +174,8 @@ def irfftn(a: Any, s: Any = None, axes: Any = None, norm: Norm = None, out: Any 
     _no_out("irfftn", out)
     lengths, axes = _lengths_and_axes(a, s, axes, halved=True)
     if axes[:-1]:
-        a = _several(a, lengths[:-1], axes[:-1], norm, inverse=True)
+        # NumPy takes these axes in order, but those of the other transforms from the last to the first.
+        a = _several(a, lengths[-2::-1], axes[-2::-1], norm, inverse=True)
     return _irfft(a, lengths[-1], axes[-1], _norm(norm))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -59,7 +60,7 @@ def _bound(b: Any) -> int:
             f"a slice at {caller()} has a traced bound, so its length depends on a value; "
             f"use np.take(x, start + np.arange(length)) with a fixed length"
         )
-    return b.__index__()  # type: ignore[no-any-return]
+    return operator.index(b)
 
 
 def _from_sequence(i: Any) -> Any:

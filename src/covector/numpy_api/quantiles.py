@@ -106,7 +106,7 @@ _METHODS = ("linear", "midpoint", "averaged_inverted_cdf", *_CONTINUOUS, *_INDEX
 
 
 def _places(method: str, n: Any, q: Any) -> tuple[Any, Any, Any]:
-    """Return the indices of the two neighbours among n sorted elements, and the weight of the second (None: one only)."""
+    """The indices of two neighbours among n sorted elements, and the weight of the second; None for a single one."""
     if method in _INDEXED:
         index = np.clip(_INDEXED[method](n, q), 0, n - 1)
         return index, index, None

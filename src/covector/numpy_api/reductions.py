@@ -36,7 +36,6 @@ _AXES = tuple(tuple(range(n)) for n in range(65))
 """All axes of an array by its number of dimensions."""
 
 
-
 def kept(result: Any, shape: tuple[int, ...], axes: tuple[int, ...], keepdims: Any) -> Any:
     """Return `result` with the reduced axes put back as ones if `keepdims` says so."""
     if keepdims is _NO or not keepdims:
@@ -78,8 +77,14 @@ def reduce_masked(
 
 
 @implements(np.sum)
-def sum(  # noqa: A001
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NO, initial: Any = _NO, where: Any = _NO
+def sum(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = _NO,
+    initial: Any = _NO,
+    where: Any = _NO,
 ) -> Any:
     if dtype is None and out is None and keepdims is _NO and initial is _NO and where is _NO:
         ndim = len(a.shape)
@@ -90,7 +95,13 @@ def sum(  # noqa: A001
 
 @implements(np.prod)
 def prod(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NO, initial: Any = _NO, where: Any = _NO
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = _NO,
+    initial: Any = _NO,
+    where: Any = _NO,
 ) -> Any:
     no_out("prod", out)
     return reduce_masked(prod_p, cast(a, dtype), axis, keepdims, where, 1, initial, np.multiply)
@@ -157,7 +168,7 @@ def extremum(
 
 
 @implements(np.max, np.amax)
-def max(  # noqa: A001
+def max(
     a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO, initial: Any = _NO, where: Any = _NO
 ) -> Any:
     if out is None and keepdims is _NO and initial is _NO and where is _NO:
@@ -167,7 +178,7 @@ def max(  # noqa: A001
 
 
 @implements(np.min, np.amin)
-def min(  # noqa: A001
+def min(
     a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO, initial: Any = _NO, where: Any = _NO
 ) -> Any:
     if out is None and keepdims is _NO and initial is _NO and where is _NO:
@@ -177,16 +188,12 @@ def min(  # noqa: A001
 
 
 @implements(np.nanmax)
-def nanmax(
-    a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO, initial: Any = _NO, where: Any = _NO
-) -> Any:
+def nanmax(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO, initial: Any = _NO, where: Any = _NO) -> Any:
     return extremum("nanmax", nanmax_p, a, axis, out, keepdims, initial, where, np.fmax)
 
 
 @implements(np.nanmin)
-def nanmin(
-    a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO, initial: Any = _NO, where: Any = _NO
-) -> Any:
+def nanmin(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO, initial: Any = _NO, where: Any = _NO) -> Any:
     return extremum("nanmin", nanmin_p, a, axis, out, keepdims, initial, where, np.fmin)
 
 
@@ -252,13 +259,13 @@ if hasattr(np, "cumulative_sum"):
 
 
 @implements(np.any)
-def any(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO, *, where: Any = _NO) -> Any:  # noqa: A001
+def any(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO, *, where: Any = _NO) -> Any:
     no_out("any", out)
     return reduce_masked(any_p, a, axis, keepdims, where, 0, _NO, None)
 
 
 @implements(np.all)
-def all(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO, *, where: Any = _NO) -> Any:  # noqa: A001
+def all(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO, *, where: Any = _NO) -> Any:
     no_out("all", out)
     return reduce_masked(all_p, a, axis, keepdims, where, 1, _NO, None)
 

@@ -6,9 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import NotDifferentiableError, caller
 from ..core.primitive import bind
-from ..core.tracer import Tracer
 from ..ops.indexing import gather_p
 from ..ops.sorting import argpartition_p, argsort_p, lexsort_p, searchsorted_p
 from .axes import normalize_axis
@@ -134,12 +132,6 @@ def argwhere(a: Any) -> Any:
     return np.argwhere(plain(a, "np.argwhere, whose shape depends on values,"))
 
 
-@implements(np.extract)
-def extract(condition: Any, arr: Any) -> Any:
-    keep = np.flatnonzero(plain(condition, "np.extract, whose shape depends on values,"))
-    return gather_p(ravel(as_array(arr, "np.extract")), keep, unique=True)
-
-
 @implements(np.unique)
 def unique(
     ar: Any,
@@ -149,7 +141,7 @@ def unique(
     axis: int | None = None,
     *,
     equal_nan: bool = True,
-    sorted: bool = True,  # noqa: A002
+    sorted: bool = True,
 ) -> Any:
     value = plain(ar, "np.unique, whose shape depends on values,")
     # Only newer NumPy has `sorted`; unsorted output is in no particular order, so the sorted one will do.

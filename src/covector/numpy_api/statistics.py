@@ -105,7 +105,13 @@ def _valid(a: Any, where: Any) -> Any:
 
 def _skipping_nan(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def reduction(
-        a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NO, initial: Any = _NO, where: Any = _NO
+        a: Any,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        keepdims: Any = _NO,
+        initial: Any = _NO,
+        where: Any = _NO,
     ) -> Any:
         no_out(name, out)
         return function(a, axis, dtype, keepdims=keepdims, initial=initial, where=_valid(a, where))
@@ -118,7 +124,9 @@ implements(np.nanprod)(_skipping_nan("nanprod", reductions.prod))
 
 
 @implements(np.nanmean)
-def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NO, *, where: Any = _NO) -> Any:
+def nanmean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NO, *, where: Any = _NO
+) -> Any:
     no_out("nanmean", out)
     return reductions.mean(a, axis, dtype, keepdims=keepdims, where=_valid(a, where))
 
@@ -305,7 +313,7 @@ def cov(
     if w is None:
         mean, free = np.mean(x, axis=1, keepdims=True), float(x.shape[1] - ddof)
     else:
-        mean, total = average(x, 1, w, True, keepdims=True)
+        mean = average(x, 1, w, keepdims=True)
         free = np.real(np.sum(w))
         if ddof and reliability is None:
             free = free - ddof

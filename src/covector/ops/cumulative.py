@@ -98,7 +98,9 @@ def _recurrence(a: Any, b: Any, *, reverse: bool) -> Any:
     if n == 0 or width == 0:
         return np.zeros((*lanes, n), dtype)
     step = -1 if reverse else 1
-    rows_b = np.moveaxis(np.broadcast_to(b, (*lanes, n))[..., ::step], -1, 0).reshape(n, width).astype(dtype, copy=False)
+    rows_b = (
+        np.moveaxis(np.broadcast_to(b, (*lanes, n))[..., ::step], -1, 0).reshape(n, width).astype(dtype, copy=False)
+    )
     rows_a = np.zeros((n, width), dtype)
     rows_a[1:] = np.moveaxis(np.broadcast_to(a, (*lanes, n - 1))[..., ::step], -1, 0).reshape(n - 1, width)
     h = (_steps if n <= _DIRECT or width >= n else _blocks)(rows_a, rows_b)

@@ -268,7 +268,10 @@ def _counting(name: str, impl: Callable[..., Any], dtype: Any, numpy: Any) -> Pr
 any_p = _counting("any", lambda x, *, axis: np.logical_or.reduce(x, axis=axis), _BOOL, np.any)
 all_p = _counting("all", lambda x, *, axis: np.logical_and.reduce(x, axis=axis), _BOOL, np.all)
 count_nonzero_p = _counting(
-    "count_nonzero", lambda x, *, axis: np.add.reduce(np.not_equal(x, 0), axis=axis, dtype=np.intp), _INTP, np.count_nonzero
+    "count_nonzero",
+    lambda x, *, axis: np.add.reduce(np.not_equal(x, 0), axis=axis, dtype=np.intp),
+    _INTP,
+    np.count_nonzero,
 )
 
 

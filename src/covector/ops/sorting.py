@@ -47,7 +47,11 @@ argpartition_p = constant(
 
 def _lexsort_batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], *, axis: int) -> Any:
     shape = next((trace.size, *x.shape[1:]) for x, b in zip(args, batched, strict=True) if b)
-    return bind(lexsort_p, [x if b else np.broadcast_to(x, shape) for x, b in zip(args, batched, strict=True)], {"axis": axis + 1})
+    return bind(
+        lexsort_p,
+        [x if b else np.broadcast_to(x, shape) for x, b in zip(args, batched, strict=True)],
+        {"axis": axis + 1},
+    )
 
 
 lexsort_p = constant(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,7 +13,9 @@ from ..core.cotangents import zeros
 from ..core.tracer import Tracer
 from ..core.values import Aval, aval_of
 from .arguments import Place, differentiated_leaves, output_leaves, own, restore_kind, split_aux
+from .collectives import varies, vary
 from .reverse import ReverseArray, ReverseTrace, ReverseTracer, pull_back, push_forward
+from .vmap import named_axes
 
 __all__ = ["Linearization", "escaped", "lower_aux", "run_on_tape"]
 
@@ -154,9 +157,8 @@ def run_on_tape(
             out.append(x)
             lin.out_slots.append(slot)
             lin.out_avals.append(Aval(x.shape, x.dtype) if type(x) is np.ndarray else aval_of(x))
-        named = axis_environment()
-        if named:
-            lin.out_axes = [[axis for axis in named.values() if varies(x, axis)] for x in out]
+        if named := named_axes():
+            lin.out_axes = [[axis for _, axis in named if varies(x, axis)] for x in out]
     finally:
         trace.close()
     return out, lin, aux

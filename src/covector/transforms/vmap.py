@@ -17,10 +17,11 @@ from ..core.values import shape_of
 from .arguments import check_callable, check_leaf, fun_name, output_leaves, own
 from .batching import BatchTrace, BatchTracer
 
-__all__ = ["axis_environment", "vmap"]
+__all__ = ["axis_environment", "named_axes", "vmap"]
 
 # Named axes of the maps that are running in this thread or task, innermost last.
 _axes: ContextVar[tuple[tuple[Any, BatchTrace], ...]] = ContextVar("covector_axes", default=())
+named_axes = _axes.get
 
 
 def axis_environment() -> dict[Any, BatchTrace]:

@@ -43,7 +43,7 @@ elementwise(
 elementwise("sindg", sc.sindg, (lambda out, x: _RADIAN * sc.cosdg(x),), singular=False, samples=_REAL)
 elementwise("cosdg", sc.cosdg, (lambda out, x: -_RADIAN * sc.sindg(x),), singular=False, samples=_REAL)
 elementwise("tandg", sc.tandg, (lambda out, x: _RADIAN * (1 + out * out),), samples=_REAL)
-elementwise("cotdg", sc.cotdg, (lambda out, x: -_RADIAN * (1 + out * out),), samples=unary(20.0, 70.0, complex_=False))
+elementwise("cotdg", sc.cotdg, (lambda out, x: -_RADIAN * (1 + out * out),), samples=[sample(draw(s, low=20.0, high=70.0)) for s in ((), (2, 3), (0,))])
 elementwise(
     "radian",
     sc.radian,
