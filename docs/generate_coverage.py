@@ -10,7 +10,7 @@ import numpy as np
 
 import covector  # noqa: F401  (declares the primitives)
 from covector.core.dispatch import FUNCTIONS, REFUSED, UFUNCS
-from covector.core.primitive import PRIMITIVES, Primitive, Refuse
+from covector.core.primitive import PRIMITIVES, Primitive, Refuse, load_late_rules
 
 HEADER = """# Coverage
 
@@ -19,8 +19,11 @@ What has a derivative rule, read from the registry when this page was built. *fo
 their partial derivatives, *linear* and *multilinear* ones by their transposes, *weighted* reductions by the weights of
 a sum, *general* ones by their forward rule, which reverse mode transposes. *constant* functions return plain values and
 have derivative zero. *collective* primitives act on the named axes of `vmap`; *call* primitives stand for a whole
-function.
+function. Other families hold primitives whose rules are written out.
 """
+
+PUBLIC = {"_riemann_zeta": "zeta", "_zeta": "zeta"}
+"""Ufuncs of SciPy that users reach through a Python function of another name."""
 
 
 def cell(text: object) -> str:
@@ -40,7 +43,7 @@ def function_name(function: Any) -> str:
         return function
     name = getattr(function, "__name__", repr(function))
     if isinstance(function, np.ufunc):
-        return f"np.{name}" if getattr(np, name, None) is function else f"scipy.special.{name}"
+        return f"np.{name}" if getattr(np, name, None) is function else f"scipy.special.{PUBLIC.get(name, name)}"
     module = (getattr(function, "__module__", None) or "numpy").replace("numpy", "np", 1)
     return f"{module}.{name}"
 
@@ -85,6 +88,7 @@ def families() -> Iterable[str]:
 
 def render() -> str:
     """Return the page."""
+    load_late_rules()
     parts = [HEADER, "\n", functions(), f"\n## Primitives: {len(PRIMITIVES)}\n\n", *families()]
     if REFUSED:
         rows = sorted((f"`{function_name(f)}`", reason) for f, reason in REFUSED.items())

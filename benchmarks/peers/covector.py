@@ -16,7 +16,7 @@ class Covector(Peer):
     """The library under test; its namespace is NumPy itself."""
 
     name = "covector"
-    version = getattr(covector, "__version__", "without a version")
+    version = covector.__version__
     namespace = np
 
     def __init__(self) -> None:

@@ -183,6 +183,57 @@ def test_jacobian_of_a_real_output_of_a_complex_input_is_complex():
     assert cv.jacrev(lambda z: z.real)(z).dtype == np.complex64
 
 
+def test_python_scalar_primals_stay_weak_as_in_numpy():
+    """NEP 50: a Python float takes part in an operation without widening a float32 array."""
+    w = np.ones(3, np.float32)
+    out, vjp_fn = cv.vjp(lambda s, w: s * w, 2.0, w)
+    assert out.dtype == np.float32
+    sbar, wbar = vjp_fn(np.ones(3, np.float32))
+    assert type(sbar) is np.float64 and sbar == 3.0
+    assert wbar.dtype == np.float32
+    out, tangent = cv.jvp(lambda s: s * w, (2.0,), (1.0,))
+    assert out.dtype == np.float32 and tangent.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "f",
+    [lambda x: 2 * x + 1.5, lambda x: x**2.0 / 3, lambda x: np.maximum(x, 0.5), lambda x: np.where(x > 0, x, 1)],
+)
+def test_constants_of_python_do_not_widen(f):
+    x = np.ones(3, np.float32)
+    assert cv.vjp(f, x)[0].dtype == np.float32
+    assert cv.grad(lambda x: f(x).sum())(x).dtype == np.float32
+    assert cv.jvp(f, (x,), (x,))[1].dtype == np.float32
+    assert cv.vmap(f)(x).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda s, w: np.where(w > 0, s, w),
+        lambda s, w: np.where(w > 0, w, s),
+        lambda s, w: np.clip(w, s, 3.0),
+        lambda s, w: np.maximum(w, s),
+        lambda s, w: np.hypot(s, w),
+        lambda s, w: (s + w) ** s,
+        lambda s, w: np.stack([s, 1.0]),
+        lambda s, w: np.concatenate([w, np.atleast_1d(s)]),
+    ],
+)
+def test_dtype_of_mixed_operations_is_numpys(f):
+    w = np.array([1.0, -1.0], np.float32)
+    expected = f(2.0, w).dtype
+    assert cv.vjp(lambda s: f(s, w), 2.0)[0].dtype == expected
+    assert cv.vjp(lambda w: f(2.0, w), w)[0].dtype == expected
+    out, tangent = cv.jvp(lambda s: f(s, w), (2.0,), (1.0,))
+    assert out.dtype == tangent.dtype == expected
+
+
+def test_numpy_scalar_primals_are_not_weak():
+    out, _ = cv.vjp(lambda s: s * np.ones(3, np.float32), np.float64(2.0))
+    assert out.dtype == np.float64
+
+
 # --- integers and bools -----------------------------------------------------------------------------------------------
 
 

@@ -192,6 +192,21 @@ def test_zero_tangent_and_cotangent_stay_zero_where_the_partial_is_infinite(name
     assert_array_equal(cv.vmap(lambda x: cv.jvp(f, (x,), (0 * x,))[1])(x), np.zeros_like(x))
 
 
+@pytest.mark.parametrize("derivative", [cv.grad, cv.jacfwd], ids=["grad", "jacfwd"])
+@pytest.mark.parametrize("name", UNBOUNDED)
+def test_python_floats_give_inf_like_arrays_and_do_not_raise(name, derivative):
+    f, point, jacobian = ROWS[name]
+    for x, expected in zip(point, np.diag(jacobian), strict=True):
+        assert_allclose(derivative(f)(float(x)), expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("zero", [0, 0.0, np.float64(0)], ids=["int", "float", "float64"])
+def test_division_by_a_constant_zero_gives_inf_and_does_not_raise(zero):
+    for derivative in (cv.grad, cv.jacfwd):
+        assert derivative(lambda x: x / zero)(1.0) == inf
+        assert derivative(lambda x: zero / x)(2.0) == 0
+
+
 @pytest.mark.parametrize("f", [lambda x: x[0] / x[1], lambda x: np.true_divide(x[0], x[1])])
 def test_division_by_zero(f):
     x = np.array([2.0, 0.0])

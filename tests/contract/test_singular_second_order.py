@@ -79,6 +79,16 @@ MASKED = {
     "log": (lambda x: np.where(x > 0, np.log(x), 0.0), lambda x: -1 / x**2),
     "xlogx": (lambda x: np.where(x > 0, x * np.log(x), 0.0), lambda x: 1 / x),
     "reciprocal": (lambda x: np.where(x != 0, 1 / x, 0.0), lambda x: 2 / x**3),
+    "x to the x": (
+        lambda x: np.where(x > 0, np.exp(x * np.log(x)), 0.0),
+        lambda x: x**x * ((np.log(x) + 1) ** 2 + 1 / x),
+    ),
+    "sqrt times log": (
+        lambda x: np.where(x > 0, np.sqrt(x) * np.log(x), 0.0),
+        lambda x: -0.25 * x**-1.5 * np.log(x),
+    ),
+    "power": (lambda x: np.where(x > 0, x**0.7 / (1 + x**0.3), 0.0), None),
+    "select": (lambda x: np.select([x > 0], [np.log(np.sqrt(x))], 0.0), lambda x: -0.5 / x**2),
 }
 
 
@@ -88,9 +98,32 @@ def test_masked_branches_stay_masked_in_second_order(second, name):
     with np.errstate(all="ignore"):
         for x in (0.0, -1.0) if name != "reciprocal" else (0.0,):
             assert second(f)(x) == 0.0
+            assert second(lambda x: 3.0 * f(x) ** 2 + f(x))(x) == 0.0
+        if expected is None:
+            return
         assert_allclose(second(f)(2.0), expected(2.0), rtol=1e-14)
         x = np.array([0.0, 2.0])
         assert_allclose(second(lambda x: f(x).sum())(x), np.diag([0.0, expected(2.0)]), rtol=1e-14)
+
+
+def test_masked_radius_in_second_order(second):
+    """The usual guard of a norm at the origin."""
+
+    def radius(v):
+        r2 = np.sum(v**2)
+        return np.where(r2 > 0, np.sqrt(r2), 0.0)
+
+    with np.errstate(all="ignore"):
+        assert_array_equal(second(radius)(np.zeros(2)), np.zeros((2, 2)))
+        v = np.array([3.0, 4.0])
+        assert_allclose(second(radius)(v), (np.eye(2) - np.outer(v, v) / 25) / 5, rtol=1e-13, atol=1e-15)
+
+
+def test_masked_branches_stay_masked_in_third_order():
+    with np.errstate(all="ignore"):
+        for f, _ in MASKED.values():
+            assert cv.jacfwd(cv.jacfwd(cv.grad(f)))(0.0) == 0.0
+            assert cv.grad(cv.grad(cv.grad(f)))(0.0) == 0.0
 
 
 def test_abs_and_sign_in_second_order(second):

@@ -83,6 +83,8 @@ def test_values_in_both_precisions(fun: Any, shape: tuple[int, ...], dtype: Any,
         assert_same_as_numpy(forward, fun(x, norm))
         assert_same_as_numpy(tangent, fun(x, norm))
         assert pullback(out)[0].dtype == precision
+        abstract = cv.eval_shape(lambda x: fun(x, norm), x)
+        assert (abstract.shape, abstract.dtype) == (out.shape, out.dtype)
 
 
 @pytest.mark.parametrize("norm", [None, "ortho", "forward"])

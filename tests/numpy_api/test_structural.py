@@ -224,6 +224,8 @@ def assert_values(fun: Callable[..., Any], args: list[Any]) -> None:
     want = cv.tree.leaves(fun(*args))
     reverse, pullback = cv.vjp(fun, *args)
     forward, _ = cv.jvp(fun, tuple(args), tuple(np.ones_like(x) for x in args))
+    for a, b in zip(cv.tree.leaves(cv.eval_shape(fun, *args)), want, strict=True):
+        assert (a.shape, a.dtype) == (np.shape(b), np.asarray(b).dtype)
     for got in (reverse, forward):
         for a, b in zip(cv.tree.leaves(got), want, strict=True):
             assert_same_as_numpy(a, b)

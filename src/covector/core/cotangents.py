@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -73,10 +74,21 @@ def _sum_to(ct: Any, shape: Shape) -> Any:
     return ct
 
 
-def add_cotangent(totals: list[Any], owned: bytearray, slot: int, ct: Any, x: Any) -> None:
-    """Add `ct` to ``totals[slot]``, the cotangent of `x`, in place once the buffer is ours (``owned[slot]``).
+def _references(totals: list[Any]) -> int:
+    """What `sys.getrefcount` says of an array that only the list and a local variable refer to."""
+    total = totals[0]
+    return sys.getrefcount(total)
 
-    `ct` is first summed over the axes along which `x` was broadcast, and taken to its dtype.
+
+# Measured rather than assumed, because Python versions count a call's argument differently.
+_ALONE = _references([np.empty(1)])
+
+
+def add_cotangent(totals: list[Any], slot: int, ct: Any, x: Any) -> None:
+    """Add `ct` to ``totals[slot]``, the cotangent of `x`.
+
+    `ct` is first summed over the axes along which `x` was broadcast, and taken to its dtype. The sum is formed in
+    place when nobody else holds the array, which its reference count tells.
     """
     try:
         dtype, shape = x.dtype, x.shape
@@ -84,10 +96,16 @@ def add_cotangent(totals: list[Any], owned: bytearray, slot: int, ct: Any, x: An
         dtype, shape = dtype_of(x), ()
     total = totals[slot]
     if type(ct) is Scatter:
-        if type(ct.values) is Scatter or isinstance(ct.values, Tracer) or isinstance(total, Tracer) or not ct.shape:
+        if isinstance(ct.values, Tracer) or isinstance(total, Tracer) or not ct.shape:
             ct = ct.dense()
         else:
-            _scatter(totals, owned, slot, ct, dtype)
+            if ct.dtype != dtype:
+                ct.values = narrow(ct.values, dtype)
+            if total is None:
+                total = totals[slot] = np.zeros(shape, dtype)
+            elif not (sys.getrefcount(total) <= _ALONE and total.base is None and total.flags.writeable):
+                total = totals[slot] = np.array(total)
+            ct.add_into(total)
             return
     if ct.shape != shape:
         ct = _sum_to(ct, shape)
@@ -95,21 +113,13 @@ def add_cotangent(totals: list[Any], owned: bytearray, slot: int, ct: Any, x: An
         ct = narrow(ct, dtype)
     if total is None:
         totals[slot] = ct
-    elif owned[slot] and not isinstance(ct, Tracer):
+    elif (
+        type(total) is _ndarray
+        and sys.getrefcount(total) <= _ALONE
+        and total.base is None
+        and total.flags.writeable
+        and not isinstance(ct, Tracer)
+    ):
         np.add(total, ct, out=total)
     else:
-        total = totals[slot] = total + ct
-        owned[slot] = type(total) is _ndarray
-
-
-def _scatter(totals: list[Any], owned: bytearray, slot: int, ct: Scatter, dtype: np.dtype[Any]) -> None:
-    total = totals[slot]
-    if ct.dtype != dtype:
-        ct.values = narrow(ct.values, dtype)
-    if total is None:
-        total = totals[slot] = np.zeros(ct.shape, dtype)
-        owned[slot] = 1
-    elif not owned[slot]:
-        total = totals[slot] = np.array(total)
-        owned[slot] = 1
-    ct.add_into(total)
+        totals[slot] = total + ct

@@ -119,10 +119,9 @@ class Graph:
         Entries of `cts` and of the result are None where zero.
         """
         totals: list[Any] = [None] * self.count
-        owned = bytearray(self.count)
         for x, ct in zip(self.outputs, cts, strict=True):
             if type(x) is Var and ct is not None:
-                add_cotangent(totals, owned, x.index, ct, x)
+                add_cotangent(totals, x.index, ct, x)
         for eq in reversed(self.equations):
             ct = [totals[v.index] for v in eq.outputs] if eq.primitive.multiple else totals[eq.outputs[0].index]
             if ct is None or (eq.primitive.multiple and all(c is None for c in ct)):
@@ -130,7 +129,7 @@ class Graph:
             wanted = [type(x) is Var for x in eq.inputs]
             for x, c in zip(eq.inputs, _transpose_equation(eq, ct, wanted), strict=True):
                 if c is not None and type(x) is Var:
-                    add_cotangent(totals, owned, x.index, c, x)
+                    add_cotangent(totals, x.index, c, x)
         return [totals[v.index] for v in self.inputs]
 
     def __repr__(self) -> str:

@@ -79,7 +79,10 @@ class Primitive:
     constant : bool
         Whether the output has no derivative by nature (comparisons, rounding, positions).
     keeps : bool
-        Whether the derivative reads values of arguments (else constants need no protection from being overwritten).
+        Whether the derivative reads the values of differentiated arguments (else the tape holds only their shapes, and
+        constants need no protection from being overwritten).
+    keeps_out : bool
+        Whether the derivative reads the value of the output.
     singular : bool
         Whether derivative rules can divide by zero at finite inputs; they then run without NumPy's warnings.
     """
@@ -99,6 +102,7 @@ class Primitive:
     multiple: bool = False
     constant: bool = False
     keeps: bool = True
+    keeps_out: bool = True
     singular: bool = False
     numpy: tuple[Any, ...] = field(default=())
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["SCALAR_TYPES", "Aval", "aval_of", "dtype_of", "is_differentiable", "is_plain", "is_weak", "shape_of"]
+__all__ = ["SCALAR_TYPES", "WEAK_FAMILIES", "Aval", "aval_of", "dtype_of", "is_differentiable", "is_plain", "is_weak", "shape_of", "strong"]
 
 Shape = tuple[int, ...]
 
@@ -43,6 +43,15 @@ class Aval(NamedTuple):
 def is_plain(x: object) -> bool:
     """Whether `x` is an array in the sense of the contract, and not a traced one."""
     return isinstance(x, (np.ndarray, np.generic, *SCALAR_TYPES))
+
+
+WEAK_FAMILIES = frozenset({"elementwise", "choice"})
+"""Families of primitives in which a Python number gives way to arrays (NEP 50): the ufuncs and `where`."""
+
+
+def strong(x: Any) -> Any:
+    """Return `x` with a Python number made a NumPy scalar, as all other functions do."""
+    return dtype_of(x).type(x) if is_weak(x) else x
 
 
 def is_weak(x: object) -> bool:

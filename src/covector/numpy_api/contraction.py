@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -14,17 +14,13 @@ from ..core.values import dtype_of, shape_of
 from ..ops.contraction import contract_p, matmul_p
 from .axes import normalize_axis
 from .register import implements, no_out
+from .structural import as_array
 
-__all__ = ["dot", "multi_dot", "tensordot"]
+__all__ = ["dot", "generalized", "multi_dot", "tensordot"]
 
 
 def _operands(function: str, *xs: Any) -> list[Any]:
     return [as_operand(x, function) for x in xs]
-
-
-def _as_array(x: Any) -> Any:
-    """Return a plain scalar as an array, anything else as it is."""
-    return np.asarray(x) if not hasattr(x, "reshape") else x
 
 
 def _length_error(function: str, a: Any, b: Any) -> ValueError:
@@ -62,7 +58,7 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
 
 @implements(np.vdot)
 def vdot(a: Any, b: Any, /) -> Any:
-    a, b = (_as_array(x).reshape((math.prod(shape_of(x)),)) for x in _operands("np.vdot", a, b))
+    a, b = (x.reshape((x.size,)) for x in (as_array(a, "np.vdot"), as_array(b, "np.vdot")))
     return matmul_p(_conjugate(a), b)
 
 
@@ -85,9 +81,8 @@ def inner(a: Any, b: Any, /) -> Any:
 @implements(np.outer)
 def outer(a: Any, b: Any, out: Any = None) -> Any:
     no_out("outer", out)
-    a, b = _operands("np.outer", a, b)
-    rows, columns = math.prod(shape_of(a)), math.prod(shape_of(b))
-    return np.multiply(_as_array(a).reshape((rows, 1)), _as_array(b).reshape((1, columns)))
+    a, b = as_array(a, "np.outer"), as_array(b, "np.outer")
+    return np.multiply(a.reshape((a.size, 1)), b.reshape((1, b.size)))
 
 
 @implements(np.linalg.outer)
@@ -110,7 +105,7 @@ def vecdot(x1: Any, x2: Any, *, axis: int = -1) -> Any:
     x1, x2 = _operands("np.vecdot", x1, x2)
     if not shape_of(x1) or not shape_of(x2):
         raise ValueError("np.vecdot: scalar operands are not allowed, use '*' instead")
-    if axis not in (-1, max(x1.ndim, x2.ndim) - 1) or (axis != -1 and x1.ndim != x2.ndim):
+    if axis != -1:
         x1, x2 = np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1)
     if x1.shape[-1] != x2.shape[-1]:
         raise _length_error("np.vecdot", x1, x2)
@@ -156,6 +151,29 @@ def vecmat(x1: Any, x2: Any) -> Any:
     return out.reshape((*out.shape[:-2], out.shape[-1]))
 
 
+def generalized(
+    ufunc: np.ufunc, *inputs: Any, axes: Any = None, axis: int | None = None, keepdims: bool = False
+) -> Any:
+    """Apply a ufunc of vectors and matrices that lie along the given axes."""
+    operands = _operands(f"np.{ufunc.__name__}", *inputs)
+    if (axis is not None or keepdims) and ufunc.signature != "(n),(n)->()":
+        raise TypeError(f"{ufunc.__name__} does not support axis= and keepdims=, use axes=")
+    if axis is not None:
+        if axes is not None:
+            raise TypeError("cannot specify both 'axis' and 'axes'")
+        axes = [axis, axis, axis] if keepdims else [axis, axis, ()]
+    if axes is None:
+        axes = [-1, -1, -1] if keepdims else None
+    if axes is None:
+        return UFUNCS[ufunc](*operands)
+    *sources, target = [(i,) if isinstance(i, int | np.integer) else tuple(i) for i in (*axes, ())[:3]]
+    moved = [np.moveaxis(x, s, range(-len(s), 0)) for x, s in zip(operands, sources, strict=True)]
+    out = UFUNCS[ufunc](*moved)
+    if keepdims:
+        return np.expand_dims(out, target)
+    return np.moveaxis(out, range(-len(target), 0), target) if target else out
+
+
 for _name, _function in (("vecdot", vecdot), ("matvec", matvec), ("vecmat", vecmat)):
     if hasattr(np, _name):
         UFUNCS[getattr(np, _name)] = _function
@@ -171,7 +189,7 @@ def linalg_vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
 
 @implements(np.tensordot)
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
-    a, b = (_as_array(x) for x in _operands("np.tensordot", a, b))
+    a, b = as_array(a, "np.tensordot"), as_array(b, "np.tensordot")
     if hasattr(axes, "__iter__"):
         first, second = axes
         a_axes = list(first) if hasattr(first, "__iter__") else [first]
@@ -192,7 +210,7 @@ def linalg_tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
 
 @implements(np.kron)
 def kron(a: Any, b: Any) -> Any:
-    a, b = (_as_array(x) for x in _operands("np.kron", a, b))
+    a, b = as_array(a, "np.kron"), as_array(b, "np.kron")
     n = max(a.ndim, b.ndim)
     a_shape = (1,) * (n - a.ndim) + a.shape
     b_shape = (1,) * (n - b.ndim) + b.shape
@@ -202,18 +220,18 @@ def kron(a: Any, b: Any) -> Any:
 
 
 @implements(np.cross)
-def cross(
-    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
-) -> Any:
+def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = (_as_array(x) for x in _operands("np.cross", a, b))
-    a = np.moveaxis(a, axisa, -1)
-    b = np.moveaxis(b, axisb, -1)
+    a = np.moveaxis(as_array(a, "np.cross"), axisa, -1)
+    b = np.moveaxis(as_array(b, "np.cross"), axisb, -1)
     if a.shape[-1] not in (2, 3) or b.shape[-1] not in (2, 3):
         raise ValueError(
             f"np.cross: vectors must have 2 or 3 components, got shapes {a.shape} and {b.shape} (vectors last)"
         )
+    if 2 in (a.shape[-1], b.shape[-1]):
+        message = "Arrays of 2-dimensional vectors are deprecated. Use arrays of 3-dimensional vectors instead."
+        warnings.warn(message, DeprecationWarning, stacklevel=5)
     if a.shape[-1] == b.shape[-1] == 2:
         return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
     a, b = (x if x.shape[-1] == 3 else np.concatenate([x, 0 * x[..., :1]], axis=-1) for x in (a, b))
@@ -228,9 +246,7 @@ _NEXT, _AFTER = np.array([1, 2, 0]), np.array([2, 0, 1])
 def linalg_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     x1, x2 = _operands("np.linalg.cross", x1, x2)
     if x1.shape[axis] != 3 or x2.shape[axis] != 3:
-        raise ValueError(
-            f"np.linalg.cross: both vectors need 3 components, got {x1.shape[axis]} and {x2.shape[axis]}"
-        )
+        raise ValueError(f"np.linalg.cross: both vectors need 3 components, got {x1.shape[axis]} and {x2.shape[axis]}")
     return cross(x1, x2, axis=axis)
 
 

@@ -12,7 +12,7 @@ from ..core.dispatch import FUNCTIONS, as_operand
 from ..core.errors import NotDifferentiableError, caller
 from ..core.tracer import Tracer
 from ..core.values import dtype_of, shape_of
-from ..ops.complex_parts import convert_p, imag_p, real_p
+from ..ops.complex_parts import conjugate, convert_p, imag_p, real_p
 from ..ops.exponential import i0_p
 from ..ops.logic import at_least, at_most, check_choice, isclose_p, where_p
 from ..ops.rounding import fix_p, round_p, unwrap_shift
@@ -171,6 +171,11 @@ def imag(val: Any) -> Any:
     if dtype_of(val).kind == "c":
         return imag_p(val)
     return np.zeros(shape_of(val), dtype_of(val))[()]
+
+
+@implements(np.conjugate)
+def conj(x: Any, /) -> Any:
+    return conjugate(x)
 
 
 @implements(np.angle)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.tracer import Tracer
+from ..core.surface import TracedArray, TracedValue
 from ..ops.indexing import gather_p, scatter_p
 from .plain import plain
 from .register import implements
@@ -16,7 +16,7 @@ from .structural import as_array
 
 def _fixed(x: Any, function: str) -> Any:
     """The plain value of an argument that may also be an int, a string, None or a sequence of these."""
-    if isinstance(x, Tracer):
+    if isinstance(x, TracedValue):
         return plain(x, function)
     if isinstance(x, tuple | list):
         return type(x)(_fixed(y, function) for y in x)
@@ -52,23 +52,23 @@ def _normalized(counts: Any, edges: Sequence[Any]) -> Any:
 @implements(np.histogram)
 def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
     a = plain(a, "np.histogram")
-    edges = np.histogram_bin_edges(
+    edges: Any = np.histogram_bin_edges(
         a, _fixed(bins, "np.histogram"), range, _fixed(weights, "np.histogram") if isinstance(bins, str) else None
     )
-    if isinstance(weights, Tracer):
+    if isinstance(weights, TracedArray):
         if weights.shape != a.shape:
             raise ValueError("weights should have the same shape as a.")
         counts = _sum_by_bin(weights, [a.ravel()], [edges])
     else:
         counts = np.histogram(a, _fixed(bins, "np.histogram"), range, None, weights)[0]
-    if isinstance(bins, Tracer) and bins.ndim == 1:
+    if isinstance(bins, TracedArray) and bins.ndim == 1:
         edges = bins
     return (_normalized(counts, [edges]) if density else counts), edges
 
 
 @implements(np.histogram_bin_edges)
 def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
-    if isinstance(bins, Tracer) and bins.ndim == 1:
+    if isinstance(bins, TracedArray) and bins.ndim == 1:
         return bins
     name = "np.histogram_bin_edges"
     return np.histogram_bin_edges(plain(a, name), _fixed(bins, name), range, _fixed(weights, name))
@@ -77,16 +77,17 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
 @implements(np.histogramdd)
 def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
     name = "np.histogramdd"
-    if isinstance(sample, (Tracer, np.ndarray)):
+    if isinstance(sample, (TracedArray, np.ndarray)):
         points = np.atleast_2d(plain(sample, name).T).T
     else:
         points = np.stack([plain(x, name) for x in sample], axis=-1)
-    plain_weights = None if isinstance(weights, Tracer) else weights
+    plain_weights = None if isinstance(weights, TracedArray) else weights
+    edges: Any
     counts, edges = np.histogramdd(points, _fixed(bins, name), range, None, plain_weights)
-    if isinstance(weights, Tracer):
+    if isinstance(weights, TracedArray):
         counts = _sum_by_bin(weights.astype(float), list(points.T), edges)
     if isinstance(bins, tuple | list):
-        edges = tuple(b if isinstance(b, Tracer) and b.ndim == 1 else e for b, e in zip(bins, edges, strict=True))
+        edges = tuple(b if isinstance(b, TracedArray) and b.ndim == 1 else e for b, e in zip(bins, edges, strict=True))
     return (_normalized(counts, edges) if density else counts), edges
 
 
@@ -100,7 +101,7 @@ def histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, density: Any 
         count = 1
     if count not in (1, 2):
         bins = [bins, bins]
-    elif isinstance(bins, Tracer):
+    elif isinstance(bins, TracedArray):
         bins = [bins[i] for i in (0, 1)[:count]]
     counts, edges = histogramdd([x, y], bins, range, density, weights)
     return counts, edges[0], edges[1]
@@ -109,7 +110,7 @@ def histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, density: Any 
 @implements(np.bincount)
 def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     x = plain(x, "np.bincount, whose length depends on values,")
-    if not isinstance(weights, Tracer):
+    if not isinstance(weights, TracedArray):
         return np.bincount(x, weights, minlength)
     length = len(np.bincount(x, None, minlength))
     if weights.shape != x.shape:

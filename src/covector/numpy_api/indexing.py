@@ -27,10 +27,13 @@ def getitem(x: Any, index: Any) -> Any:
         return slice_p(x, index=(index,))
     items = [_plain_index(i) for i in (index if type(index) is tuple else (index,))]
     masks = sum(not isinstance(i, _BASIC) and i is not Ellipsis and i.dtype.kind == "b" for i in items)
+    # An ellipsis between index arrays separates them even where it stands for no axis.
+    at = [k for k, i in enumerate(items) if i is not None and i is not Ellipsis and type(i) is not slice]
+    adjacent = bool(at) and at[-1] - at[0] == len(at) - 1
     items, x = _expand(x, items)
     if all(isinstance(i, _BASIC) for i in items):
         return slice_p(x, index=tuple(items))
-    return _advanced(x, items, one_mask=masks == 1)
+    return _advanced(x, items, adjacent, one_mask=masks == 1)
 
 
 def _static(i: slice) -> bool:
@@ -118,14 +121,13 @@ def _mask_positions(x: Any, mask: Any, axis: int) -> list[Any]:
     return list(mask.nonzero())
 
 
-def _advanced(x: Any, items: list[Any], one_mask: bool) -> Any:
+def _advanced(x: Any, items: list[Any], adjacent: bool, one_mask: bool) -> Any:
     """Index arrays mixed with basic indices: basic part first, then a gather on leading axes, then axes put back.
 
     As in NumPy, integers beside index arrays count as index arrays, and the gathered axes stay in place when the
     index arrays are next to each other, else they come first.
     """
     positions = [k for k, i in enumerate(items) if not isinstance(i, slice | type(None))]
-    adjacent = positions == list(range(positions[0], positions[-1] + 1))
     # The positions of one mask are distinct; integers beside it do not change that.
     unique = one_mask and len({i.shape for i in (items[k] for k in positions) if _is_array(i)}) == 1
     indices = [np.asarray(items[k]) if isinstance(items[k], int) else items[k] for k in positions]

@@ -25,7 +25,7 @@ def _arrays(arrays: Any, name: str) -> list[Any]:
     return [as_array(a, name) for a in arrays]
 
 
-def _cast(arrays: list[Any], dtype: Any, casting: str, name: str) -> list[Any]:
+def _cast(arrays: list[Any], dtype: Any, casting: Any, name: str) -> list[Any]:
     if dtype is None:
         return arrays
     dtype = np.dtype(dtype)

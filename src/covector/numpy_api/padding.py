@@ -31,7 +31,7 @@ _OPTIONS = {
     "median": "stat_length",
     "minimum": "stat_length",
 }
-_STATISTICS = {"maximum": np.max, "mean": np.mean, "median": np.median, "minimum": np.min}
+_STATISTICS: dict[str, Any] = {"maximum": np.max, "mean": np.mean, "median": np.median, "minimum": np.min}
 
 
 @implements(np.pad)
@@ -69,7 +69,7 @@ def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
     if isinstance(pad_width, dict):
         full = [(0, 0)] * ndim
         for axis, width in pad_width.items():
-            full[axis] = (width, width) if isinstance(width, int) else tuple(width)  # type: ignore[assignment]
+            full[axis] = (width, width) if isinstance(width, int) else tuple(width)
         pad_width = full
     widths = np.asarray(pad_width)
     if widths.dtype.kind != "i":
@@ -87,7 +87,7 @@ def _pairs(option: Any, ndim: int) -> Sequence[tuple[Any, Any]]:
         option = np.stack([np.stack(list(v)) if isinstance(v, Sequence) else v for v in option])
     option = as_array(option, "np.pad")
     if not isinstance(option, Tracer):
-        return np.broadcast_to(option, (ndim, 2)).tolist()  # type: ignore[no-any-return]
+        return np.broadcast_to(option, (ndim, 2)).tolist()
     full = broadcast_to(option, (ndim, 2))
     return [(full[i, 0], full[i, 1]) for i in range(ndim)]
 
@@ -99,7 +99,7 @@ def _flat(option: Any) -> list[Any]:
 def _pad_axis(x: Any, axis: int, width: tuple[int, int], mode: str, pair: tuple[Any, Any]) -> Any:
     n = x.shape[axis]
     if mode in ("edge", "wrap") or (mode in ("reflect", "symmetric") and pair[0] in (None, "even")):
-        return take(x, np.pad(np.arange(n), width, mode), axis)  # type: ignore[call-overload]
+        return take(x, np.pad(np.arange(n), width, mode), axis)
     if mode in ("reflect", "symmetric"):
         if pair[0] != "odd":
             raise ValueError("`reflect_type` must be 'even' or 'odd'")
@@ -159,12 +159,12 @@ def _odd_reflection(x: Any, axis: int, width: tuple[int, int], mode: str) -> lis
     """
     n = x.shape[axis]
     first, last = _ends(x, axis)
-    source = np.pad(np.arange(n), width, mode)  # type: ignore[call-overload]
+    source = np.pad(np.arange(n), width, mode)
     if n == 1:
         return [broadcast_to(first, _resized(x.shape, axis, w)) for w in width]
     unit = np.zeros((2, n), int)
     unit[0, 0] = unit[1, -1] = 1
-    a, b = (np.pad(u, width, mode, reflect_type="odd") for u in unit)  # type: ignore[call-overload]
+    a, b = (np.pad(u, width, mode, reflect_type="odd") for u in unit)
     s = np.where((source == 0) | (source == n - 1), 0, 1 - a - b)
     column = (-1,) + (1,) * (x.ndim - axis - 1)
     s, a, b = (v.astype(x.real.dtype).reshape(column) for v in (s, a, b))

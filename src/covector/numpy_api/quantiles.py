@@ -202,7 +202,7 @@ def _quantile(
     else:
         n: Any = x.shape[-1]
         if skip_nan:
-            n = count_nonzero_p(np.logical_not(_isnan(x)), axis=(x.ndim - 1,))[..., None]
+            n = np.expand_dims(count_nonzero_p(np.logical_not(_isnan(x)), axis=(x.ndim - 1,)), -1)
         first, second, gamma = _places(method, n, flat_q)
         order = _order(x, q, first, second, n)
         result = _pick(x, order, first)

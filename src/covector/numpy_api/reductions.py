@@ -48,26 +48,25 @@ def cast(a: Any, dtype: Any) -> Any:
     return a if dtype is None or a.dtype == dtype else a.astype(dtype)
 
 
-def masked(a: Any, where: Any, fill: Any) -> Any:
-    """Return `a` with `fill` where the mask does not select."""
+def _mask(a: Any, where: Any) -> Any:
+    """Return the mask as an array that broadcasts to `a`; None if everything is selected."""
     if is_default(where) or where is True:
-        return a
-    return where_p(as_array(where, "where="), a, a.dtype.type(fill))
-
-
-def _masked_shape(a: Any, where: Any) -> Any:
-    """Return `a` broadcast against the mask, as NumPy reduces it."""
-    if is_default(where) or where is True:
-        return a
-    shape = np.broadcast_shapes(a.shape, np.shape(where))
-    return a if shape == a.shape else np.broadcast_to(a, shape)
+        return None
+    mask = as_array(where, "where=")
+    if mask.dtype.kind != "b":
+        raise TypeError(f"where= must be a bool array, got dtype {mask.dtype}")
+    if np.broadcast_shapes(a.shape, mask.shape) != a.shape:
+        raise ValueError(f"where= of shape {mask.shape} does not broadcast to the array's shape {a.shape}")
+    return mask
 
 
 def reduce_masked(
     primitive: Primitive, a: Any, axis: Any, keepdims: Any, where: Any, neutral: Any, initial: Any, combine: Any
 ) -> Any:
     """Reduce the selected elements of `a`, then combine with the initial value."""
-    a = masked(_masked_shape(a, where), where, neutral)
+    mask = _mask(a, where)
+    if mask is not None:
+        a = where_p(mask, a, a.dtype.type(neutral))
     axes = all_axes(axis, a.ndim)
     result = kept(bind(primitive, (a,), {"axis": axes}), a.shape, axes, keepdims)
     return result if initial is _NO else combine(result, initial)
@@ -128,10 +127,10 @@ def mean_dtype(a: Any) -> np.dtype[Any]:
 
 def selected(a: Any, axis: Any, keepdims: Any, where: Any) -> Any:
     """The number of elements in each slice that the mask selects, as an int or an array of ints."""
-    if is_default(where) or where is True:
+    mask = _mask(a, where)
+    if mask is None:
         return math.prod([a.shape[i] for i in all_axes(axis, a.ndim)])
-    mask = as_array(where, "where=")
-    shape = np.broadcast_shapes(a.shape, mask.shape)
+    shape = a.shape
     axes = all_axes(axis, len(shape))
     count = count_nonzero_p(mask if mask.shape == shape else np.broadcast_to(mask, shape), axis=axes)
     return kept(count, shape, axes, keepdims)
@@ -159,7 +158,7 @@ def extremum(
     no_out(name, out)
     if initial is _NO and not (is_default(where) or where is True):
         raise ValueError(f"np.{name}: reduction without a value for the empty selection; give initial= beside where=")
-    shape = _masked_shape(a, where).shape
+    shape = a.shape
     if initial is not _NO and 0 in [shape[i] for i in all_axes(axis, len(shape))]:
         result = np.broadcast_to(initial, tuple(n for i, n in enumerate(shape) if i not in all_axes(axis, len(shape))))
         return kept(result, shape, all_axes(axis, len(shape)), keepdims)
@@ -168,9 +167,7 @@ def extremum(
 
 
 @implements(np.max, np.amax)
-def max(
-    a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO, initial: Any = _NO, where: Any = _NO
-) -> Any:
+def max(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO, initial: Any = _NO, where: Any = _NO) -> Any:
     if out is None and keepdims is _NO and initial is _NO and where is _NO:
         ndim = len(a.shape)
         return bind(max_p, (a,), {"axis": _AXES[ndim] if axis is None else all_axes(axis, ndim)})
@@ -178,9 +175,7 @@ def max(
 
 
 @implements(np.min, np.amin)
-def min(
-    a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO, initial: Any = _NO, where: Any = _NO
-) -> Any:
+def min(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO, initial: Any = _NO, where: Any = _NO) -> Any:
     if out is None and keepdims is _NO and initial is _NO and where is _NO:
         ndim = len(a.shape)
         return bind(min_p, (a,), {"axis": _AXES[ndim] if axis is None else all_axes(axis, ndim)})

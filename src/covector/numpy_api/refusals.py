@@ -60,3 +60,6 @@ refuse(
     "it calls its functions on parts of the array and assembles the results in place; "
     "use np.where(x < 0, f(x), g(x)), or np.select for several cases",
 )
+
+for _function in (np.shares_memory, np.may_share_memory):
+    refuse(_function, "traced values behave as separate arrays; leave the question out")

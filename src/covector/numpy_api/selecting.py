@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.errors import ConcretizationError, NotDifferentiableError, caller
 from ..core.tracer import Tracer
+from ..core.values import dtype_of
 from ..ops.indexing import gather_p
 from .axes import normalize_axis
 from .indexing import are_unique
@@ -16,7 +17,7 @@ from .joining import stack
 from .register import implements, no_out
 from .structural import as_array, as_shape, expand_dims, moveaxis, ravel, reshape
 
-__all__ = ["pick_along", "static_integers", "take", "take_along_axis"]
+__all__ = ["as_mask", "pick_along", "static_integers", "take", "take_along_axis"]
 
 
 @implements(np.take_along_axis)
@@ -66,7 +67,7 @@ def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: s
 @implements(np.compress)
 def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
     no_out("compress", out)
-    mask = _mask(condition, "np.compress")
+    mask = as_mask(condition, "np.compress")
     if mask.ndim != 1:
         raise ValueError("condition must be a 1-d array")
     return take(a, np.flatnonzero(mask), axis)
@@ -74,12 +75,12 @@ def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -
 
 @implements(np.extract)
 def extract(condition: Any, arr: Any) -> Any:
-    return take(ravel(as_array(arr, "np.extract")), np.flatnonzero(_mask(condition, "np.extract")))
+    return take(ravel(as_array(arr, "np.extract")), np.flatnonzero(as_mask(condition, "np.extract")))
 
 
-def _mask(condition: Any, function: str) -> Any:
-    if isinstance(condition, Tracer):
-        condition = condition != 0  # a plain array, unless a value is not there to be looked at
+def as_mask(condition: Any, function: str) -> Any:
+    # Comparison gives a plain array, unless the value is not there to be looked at.
+    condition = np.not_equal(condition, 0) if isinstance(condition, Tracer) else condition
     if isinstance(condition, Tracer):
         raise ConcretizationError(
             f"{function} with a condition that depends on a value of which only the shape is known, at {caller()}, "
@@ -93,7 +94,7 @@ def static_integers(x: Any, function: str, name: str, masks: bool = False) -> An
     if isinstance(x, Tracer):
         raise ConcretizationError(
             f"{function} at {caller()} needs plain integers for `{name}`, which decide the shape of the result; "
-            f"got a traced value of dtype {x.dtype}"
+            f"got a traced value of dtype {dtype_of(x)}"
         )
     array = as_array(x, function)
     if array.dtype.kind not in ("iub" if masks else "iu") and array.size:
@@ -128,19 +129,6 @@ def sliding_window_view(
         starts = np.arange(x.shape[i] - n + 1)
         x = moveaxis(take(x, starts[:, None] + np.arange(n), i), i + 1, -1)
     return x
-
-
-@implements(np.ix_)
-def ix_(*args: Any) -> tuple[Any, ...]:
-    out = []
-    for k, x in enumerate(args):
-        x = as_array(x, "np.ix_")
-        if x.ndim != 1:
-            raise ValueError("Cross index must be 1 dimensional")
-        if x.dtype.kind == "b":
-            x = np.flatnonzero(_mask(x, "np.ix_"))
-        out.append(reshape(x, (1,) * k + (x.size,) + (1,) * (len(args) - k - 1)))
-    return tuple(out)
 
 
 @implements(np.apply_along_axis)

@@ -109,7 +109,6 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Any:
         raise ValueError("bins must be monotonically increasing or decreasing")
     side = "left" if right else "right"
     if len(edges) and edges[-1] < edges[0]:
-        side = "right" if right else "left"
         return len(edges) - searchsorted_p(edges[::-1], as_array(x, "np.digitize"), side=side, lanes=0)
     return searchsorted_p(edges, as_array(x, "np.digitize"), side=side, lanes=0)
 

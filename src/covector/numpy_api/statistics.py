@@ -35,6 +35,7 @@ def _ddof(name: str, ddof: Any, correction: Any) -> Any:
 
 
 def _variance(a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, where: Any, mean: Any) -> Any:
+    complex_out = dtype is not None and np.dtype(dtype).kind == "c"
     a = cast(a, dtype if dtype is not None else reductions.mean_dtype(a))
     half = a.dtype == np.float16
     if half:
@@ -54,7 +55,7 @@ def _variance(a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, where: An
     square = np.real(d) ** 2 + np.imag(d) ** 2 if d.dtype.kind == "c" else d * d
     axes = all_axes(axis, square.ndim)
     result = sum_p(square, axis=axes).reshape(tuple(1 if i in axes else n for i, n in enumerate(square.shape)))
-    result = cast(result / np.maximum(count - ddof, 0), square.dtype)
+    result = cast(result / np.maximum(count - ddof, 0), a.dtype if complex_out else square.dtype)
     if keepdims is _NO or not keepdims:
         result = result.reshape(tuple(n for i, n in enumerate(square.shape) if i not in axes))
     return cast(result, np.float16) if half else result

@@ -293,16 +293,16 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
 
 @implements(np.ndim)
 def ndim(a: Any) -> int:
-    return a.ndim  # type: ignore[no-any-return]
+    return a.ndim
 
 
 @implements(np.shape)
 def shape(a: Any) -> tuple[int, ...]:
-    return a.shape  # type: ignore[no-any-return]
+    return a.shape
 
 
 @implements(np.size)
 def size(a: Any, axis: Any = None) -> int:
     if axis is None:
-        return a.size  # type: ignore[no-any-return]
+        return a.size
     return math.prod(a.shape[i] for i in axis_list(axis, a.ndim))

@@ -13,6 +13,7 @@ from ..core.tracer import Tracer
 from ..core.values import dtype_of, shape_of
 from ..ops.complex_parts import astype
 from .axes import all_axes, is_default, normalize_axis
+from .contraction import generalized
 from .register import no_out
 
 __all__ = ["accumulate", "call", "outer", "reduce", "reduceat"]
@@ -106,14 +107,14 @@ def call(
     inputs = tuple(as_operand(x, name) for x in inputs)
     if dtype is not None or casting != "same_kind":
         inputs = _cast(ufunc, inputs, dtype, casting)
-    return UFUNCS[ufunc](*inputs, **other)
+    return generalized(ufunc, *inputs, **other) if other and ufunc.signature else UFUNCS[ufunc](*inputs, **other)
 
 
 def _cast(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Any, casting: str) -> tuple[Any, ...]:
     """Convert the inputs to those of the loop that NumPy would select."""
     kinds = tuple(type(x) if type(x) in (int, float, complex) else dtype_of(x) for x in inputs)
-    wanted = None if dtype is None else (None,) * ufunc.nin + (np.dtype(dtype),) * ufunc.nout
-    loop = ufunc.resolve_dtypes(kinds + (None,) * ufunc.nout, signature=wanted, casting=casting)  # type: ignore[arg-type]
+    wanted = {} if dtype is None else {"signature": (None,) * ufunc.nin + (np.dtype(dtype),) * ufunc.nout}
+    loop = ufunc.resolve_dtypes(kinds + (None,) * ufunc.nout, casting=casting, **wanted)  # type: ignore[arg-type]
     return tuple(astype(x, d) for x, d in zip(inputs, loop, strict=False))
 
 
@@ -178,7 +179,10 @@ def _reduce(ufunc: np.ufunc, f: Any, x: Any, axis: Any, keepdims: bool, initial:
     if count == 0:
         if start is None:
             raise ValueError(f"zero-size array to reduction operation {ufunc.__name__} which has no identity")
-        result: Any = np.full(shape_of(x)[1:], start, dtype_of(x))[()]
+        empty = np.full(shape_of(x)[1:], start, dtype_of(x))
+        result: Any = f(empty, empty)
+    elif count == 1 and initial is np._NoValue and start is not None:
+        result = f(dtype_of(x).type(start), x[0])
     else:
         result = _tree(f, x, count) if associative else _chain(f, x, count)[-1]
     return result.reshape(tuple(1 if i in axes else n for i, n in enumerate(shape))) if keepdims else result

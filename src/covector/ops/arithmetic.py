@@ -32,14 +32,15 @@ __all__ = [
     "lcm",
 ]
 
-add = elementwise("add", np.add, (1, 1), keeps=False, singular=False, samples=binary())
-subtract = elementwise("subtract", np.subtract, (1, -1), keeps=False, singular=False, samples=binary())
-negative = elementwise("negative", np.negative, (-1,), keeps=False, singular=False, samples=unary())
-positive = elementwise("positive", np.positive, (1,), keeps=False, singular=False, samples=unary())
+add = elementwise("add", np.add, (1, 1), keeps=False, keeps_out=False, singular=False, samples=binary())
+subtract = elementwise("subtract", np.subtract, (1, -1), keeps=False, keeps_out=False, singular=False, samples=binary())
+negative = elementwise("negative", np.negative, (-1,), keeps=False, keeps_out=False, singular=False, samples=unary())
+positive = elementwise("positive", np.positive, (1,), keeps=False, keeps_out=False, singular=False, samples=unary())
 multiply = elementwise(
     "multiply",
     np.multiply,
     (lambda out, x, y: y, lambda out, x, y: x),
+    keeps_out=False,
     singular=False,
     samples=binary(),
 )

@@ -28,10 +28,10 @@ def _part_aval(x: Aval) -> Aval:
 
 _COMPLEX = [sample(draw(s, complex)) for s in ((), (3,), (2, 3), (0,))] + [sample(draw((3,), np.complex64))]
 
-# `+` makes a new contiguous array of what would be a strided view into the complex one.
+# `positive` makes a new contiguous array of what would be a strided view into the complex one.
 real_p = linear(
     "real",
-    lambda x: +x.real,
+    lambda x: np.positive(x.real),
     transpose=lambda ct, x: ct,
     aval=_part_aval,
     batch=lambda trace, args, batched: real_p(args[0]),
@@ -41,7 +41,7 @@ real_p = linear(
 )
 imag_p = linear(
     "imag",
-    lambda x: +x.imag,
+    lambda x: np.positive(x.imag),
     transpose=lambda ct, x: ct * -1j,
     aval=_part_aval,
     batch=lambda trace, args, batched: imag_p(args[0]),

@@ -15,14 +15,14 @@ __all__ = ["exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp",
 _LN2 = math.log(2.0)
 _LN10 = math.log(10.0)
 
-exp = elementwise("exp", np.exp, (lambda out, x: out,), singular=False, samples=unary())
-exp2 = elementwise("exp2", np.exp2, (lambda out, x: _LN2 * out,), singular=False, samples=unary())
+exp = elementwise("exp", np.exp, (lambda out, x: out,), keeps=False, singular=False, samples=unary())
+exp2 = elementwise("exp2", np.exp2, (lambda out, x: _LN2 * out,), keeps=False, singular=False, samples=unary())
 # Not out + 1, which has no digits left where x is very negative.
-expm1 = elementwise("expm1", np.expm1, (lambda out, x: np.exp(x),), singular=False, samples=unary())
-log = elementwise("log", np.log, (lambda out, x: 1 / x,), samples=unary(0.1, 3.0))
+expm1 = elementwise("expm1", np.expm1, (lambda out, x: np.exp(x),), keeps_out=False, singular=False, samples=unary())
+log = elementwise("log", np.log, (lambda out, x: 1 / x,), keeps_out=False, samples=unary(0.1, 3.0))
 log2 = elementwise("log2", np.log2, (lambda out, x: 1 / (_LN2 * x),), samples=unary(0.1, 3.0))
 log10 = elementwise("log10", np.log10, (lambda out, x: 1 / (_LN10 * x),), samples=unary(0.1, 3.0))
-log1p = elementwise("log1p", np.log1p, (lambda out, x: 1 / (1 + x),), samples=unary(-0.7, 2.0))
+log1p = elementwise("log1p", np.log1p, (lambda out, x: 1 / (1 + x),), keeps_out=False, samples=unary(-0.7, 2.0))
 
 
 def _below(x: Any, out: Any) -> Any:

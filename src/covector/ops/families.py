@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.cotangents import unbroadcast
 from ..core.dispatch import UFUNCS
 from ..core.graph import Var, record
 from ..core.primitive import Primitive, Refuse, Rule, bind
@@ -45,10 +46,15 @@ def product(t: Any, p: Any) -> Any:
     """
     if isinstance(t, Tracer) or isinstance(p, Tracer):
         return bind(product_p, (t, p), {})
+    if type(t) is _ndarray and t.size > 1 and not any(t.strides) and shape_of(p) == t.shape:
+        # A broadcast number, as from the transpose of a sum.
+        t = t[(0,) * t.ndim]
+        if t != 0:
+            return t * p
     r = t * p
     # One cheap reduction tells whether any element is NaN; only then is it worth looking for zeros.
     if type(r) is _ndarray:
-        flat = r.reshape(-1)
+        flat = r if r.ndim == 1 else r.reshape(-1)
         s = flat.dot(flat)
         if s == s:
             return r
@@ -84,7 +90,9 @@ def batch_elementwise(primitive: Callable[[], Primitive]) -> Rule:
     """Batching rule of an elementwise primitive: line the ranks up behind the batch axis."""
 
     def batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], **params: Any) -> Any:
-        rank = max(len(shape_of(x)) - b for x, b in zip(args, batched, strict=True))
+        if len(args) == 1:
+            return bind(primitive(), args, params)
+        rank = max([len(shape_of(x)) - b for x, b in zip(args, batched, strict=True)])
         return bind(primitive(), [_align(x, rank) if b else x for x, b in zip(args, batched, strict=True)], params)
 
     return batch
@@ -107,18 +115,10 @@ def _numpy_scalars(args: Sequence[Any]) -> Sequence[Any]:
     return args
 
 
-def _term(t: Any, partial: Any, out: Any, args: Sequence[Any]) -> Any:
+def _term(t: Any, partial: Any, out: Any, args: Sequence[Any], times: Rule) -> Any:
     if type(partial) is int:
         return t if partial == 1 else -t
-    try:
-        return product(t, partial(out, *args))
-    except ArithmeticError:
-        return product(t, partial(out, *_as_numpy(args)))
-
-
-def _as_numpy(args: Sequence[Any]) -> list[Any]:
-    """Make NumPy scalars of Python numbers, because Python raises where NumPy gives inf (1 / 0)."""
-    return [dtype_of(x).type(x) if is_weak(x) else x for x in args]
+    return times(t, partial(out, *args))
 
 
 def like(t: Any, out: Any) -> Any:
@@ -136,8 +136,10 @@ def elementwise(
     partials: Sequence[Partial] = (),
     *,
     impl: Rule | None = None,
+    products: Sequence[Rule] = (),
     singular: bool = True,
     keeps: bool = True,
+    keeps_out: bool = True,
     lower: Any = None,
     samples: Sequence[Any] = (),
     source: str = "",
@@ -154,37 +156,42 @@ def elementwise(
         Per argument ``(out, *xs) -> ∂out/∂xᵢ`` in plain NumPy; 1 or -1 for these constants; None for an argument
         without derivative (an integer order, say); `Refuse` with a reason where there is none to be had.
         For a real result of complex input, p with ``dout = Re(p dx)``.
+    products : sequence
+        Per argument how a (co)tangent meets its partial; `product` unless given.
     singular : bool
         Whether a partial can be infinite or NaN at finite inputs.
-    keeps : bool
-        Whether a partial reads its arguments.
+    keeps, keeps_out : bool
+        Whether a partial reads the arguments, the output.
     """
     impl = impl or ufunc
     partials = tuple(partials)
+    products = tuple(products) or (product,) * len(partials)
+    unary: Any = partials[0] if len(partials) == 1 and callable(partials[0]) else None
+    times_unary = products[0] if products else product
 
     def jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
         total = None
         args = _numpy_scalars(args)
-        for partial, t in zip(partials, tangents, strict=True):
+        for partial, times, t in zip(partials, products, tangents, strict=True):
             if t is not None and partial is not None:
-                term = _term(t, partial, out, args)
+                term = _term(t, partial, out, args, times)
                 total = term if total is None else total + term
         return None if total is None else like(total, out)
 
-    def vjp(ct: Any, wanted: Sequence[int], out: Any, args: Sequence[Any]) -> list[Any]:
-        cts: list[Any] = []
+    def vjp(ct: Any, wanted: Sequence[int], out: Any, args: Sequence[Any]) -> Sequence[Any]:
         if keeps:
             args = _numpy_scalars(args)
-        for partial, want in zip(partials, wanted, strict=True):
+        if unary:
+            return (times_unary(ct, unary(out, args[0])),)
+        cts: list[Any] = []
+        for partial, times, want in zip(partials, products, wanted, strict=True):
             if not want or partial is None:
                 cts.append(None)
             elif type(partial) is int:
-                cts.append(ct if partial == 1 else -ct)
+                # The sum over broadcast axes comes first, so that the negative is taken of fewer elements.
+                cts.append(ct if partial == 1 else -unbroadcast(ct, args[len(cts)]))
             else:
-                try:
-                    cts.append(product(ct, partial(out, *args)))  # type: ignore[misc,operator]
-                except ArithmeticError:
-                    cts.append(product(ct, partial(out, *_as_numpy(args))))  # type: ignore[misc,operator]
+                cts.append(times(ct, partial(out, *args)))  # type: ignore[misc,operator]
         return cts
 
     primitive = Primitive(
@@ -200,6 +207,7 @@ def elementwise(
         source=source,
         family="elementwise",
         keeps=keeps,
+        keeps_out=keeps_out,
         singular=singular,
         numpy=(ufunc,) if ufunc is not None else (),
     )
@@ -208,13 +216,32 @@ def elementwise(
     return primitive
 
 
+def masked_product(t: Any, p: Any) -> Any:
+    """Return `t` times `p`, where zero in either of them times anything is zero."""
+    if isinstance(t, Tracer) or isinstance(p, Tracer):
+        return bind(masked_product_p, (t, p), {})
+    r = product(t, p)
+    return r if np.all(np.equal(r, r)) else np.where(np.equal(p, 0), r.dtype.type(0), r)[()]
+
+
+# A (co)tangent that is zero masks its partial, and then masks the partial's own derivative as well: (0 · √x)'' = 0 at 0.
 product_p = elementwise(
     "product",
     None,
     (lambda out, t, p: p, lambda out, t, p: t),
     impl=product,
+    products=(product, masked_product),
     singular=False,
     source="multiplication with 0·inf = 0·nan = 0 in its first argument",
+)
+masked_product_p = elementwise(
+    "masked_product",
+    None,
+    (lambda out, t, p: p, lambda out, t, p: t),
+    impl=masked_product,
+    products=(masked_product, masked_product),
+    singular=False,
+    source="multiplication with 0·inf = 0·nan = 0 in both arguments",
 )
 
 
@@ -265,6 +292,7 @@ def linear(
         source=source,
         family="linear",
         keeps=keeps,
+        keeps_out=False,
         numpy=tuple(numpy),
     )
     return primitive
@@ -313,6 +341,7 @@ def multilinear(
         samples=samples,
         source=source,
         family="multilinear",
+        keeps_out=False,
         numpy=tuple(numpy),
     )
     return primitive

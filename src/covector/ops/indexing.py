@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.cotangents import Scatter
 from ..core.primitive import Sample
+from ..core.tracer import Tracer
 from ..core.values import Aval, Shape
 from .families import linear
 from .samples import draw, sample
@@ -89,6 +90,8 @@ def _scatter(v: Any, *indices: Any, shape: Shape, unique: bool) -> Any:
 
 def _gather_transpose(ct: Any, x: Any, *indices: Any, unique: bool) -> Any:
     shape = x.shape
+    if any(isinstance(i, Tracer) for i in indices):
+        return scatter_p(ct, *indices, shape=shape, unique=unique)
     return Scatter(indices, ct, shape, unique, lambda: scatter_p(ct, *indices, shape=shape, unique=unique))
 
 

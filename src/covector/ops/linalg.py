@@ -14,7 +14,7 @@ from .contraction import contract_p, mT
 from .families import constant, general, like
 from .samples import draw, sample
 
-__all__ = ["cofactor_p", "det_p", "inv_p", "mH", "matrix_rank_p", "pinv_p", "slogdet_p", "solve_p"]
+__all__ = ["cofactor_p", "det_p", "inv_p", "lstsq_p", "mH", "matrix_rank_p", "pinv_p", "slogdet_p", "solve_p"]
 
 
 def mH(x: Any) -> Any:  # noqa: N802
@@ -38,7 +38,7 @@ def square_samples(key: object = 0) -> list[Sample]:
         sample(well_conditioned((3, 3), key=key), label="3x3"),
         sample(well_conditioned((1, 1), key=key), label="1x1"),
         sample(well_conditioned((2, 2, 2), key=key), label="stack"),
-        sample(well_conditioned((2, 2), np.float32, key), label="float32"),
+        sample(well_conditioned((3, 3), np.float32, key), label="float32"),
         sample(well_conditioned((3, 3), complex, key), label="complex"),
         sample(draw((0, 0)), label="empty"),
     ]
@@ -242,7 +242,7 @@ cofactor_derivative_p = Primitive(
     lambda a, t: Aval(np.broadcast_shapes(a.shape, t.shape), np.result_type(a.dtype, t.dtype)),
     _cofactor_derivative_jvp,
     _cofactor_derivative_vjp,
-    lambda trace, args, batched: _solve_like_batch(args, batched),
+    leading_axes(lambda: cofactor_derivative_p),
     samples=[
         sample(well_conditioned((3, 3)), draw((3, 3), key=1), label="3x3"),
         sample(well_conditioned((2, 2, 2)), draw((2, 2, 2), key=1), label="stack"),
@@ -254,12 +254,6 @@ cofactor_derivative_p = Primitive(
 )
 
 
-def _solve_like_batch(args: Sequence[Any], batched: Sequence[bool]) -> Any:
-    a, t = args
-    # An operand without batch broadcasts, for both have the same shape in each lane.
-    return cofactor_derivative_p(a, t)
-
-
 cofactor_p = Primitive(
     "cofactor",
     _cofactor,
@@ -267,7 +261,7 @@ cofactor_p = Primitive(
     lambda args, tangents, out: cofactor_derivative_p(args[0], tangents[0]),
     lambda ct, wanted, out, args: [cofactor_derivative_p(args[0], ct)],
     leading_axes(lambda: cofactor_p),
-    samples=[*square_samples()[:-1], sample(_SINGULAR, label="singular")],
+    samples=square_samples()[:-1],
     source="cof(A) = det(A) A⁻ᵀ; for A = U S Vᴴ it is det(U) det(Vᴴ) conj(U) cof(S) conj(Vᴴ)",
     family="general",
 )
@@ -296,7 +290,8 @@ def _slogdet_jvp(t: Any, out: Any, a: Any) -> tuple[Any, Any]:
     return out[0] * (1j * np.imag(relative)), np.real(relative)
 
 
-def _real(dtype: Any) -> Any:
+def real_dtype(dtype: Any) -> Any:
+    """Return the dtype of the absolute values of numbers of `dtype`."""
     return np.empty(0, dtype).real.dtype
 
 
@@ -304,7 +299,7 @@ slogdet_p = general(
     "slogdet",
     lambda a: tuple(np.linalg.slogdet(a)),
     jvps=(_slogdet_jvp,),
-    aval=lambda a: (Aval(a.shape[:-2], a.dtype), Aval(a.shape[:-2], _real(a.dtype))),
+    aval=lambda a: (Aval(a.shape[:-2], a.dtype), Aval(a.shape[:-2], real_dtype(a.dtype))),
     batch=leading_axes(lambda: slogdet_p),
     multiple=True,
     samples=square_samples(),
@@ -317,13 +312,9 @@ slogdet_p = general(
 
 
 def _pinv_jvp(t: Any, out: Any, a: Any, rcond: Any) -> Any:
-    adjoint, inverse_adjoint = mH(t), mH(out)
-    rows, columns = a.shape[-2:]
-    total = -(out @ t @ out)
-    # The two terms of the complements vanish for full row rank and full column rank, but the rank is a value.
-    outside = np.eye(rows, dtype=dtype_of(a)) - a @ out
-    inside = np.eye(columns, dtype=dtype_of(a)) - out @ a
-    return total + out @ inverse_adjoint @ adjoint @ outside + inside @ adjoint @ inverse_adjoint @ out
+    # The terms with the complements 1 − A A⁺ and 1 − A⁺ A vanish at full rank, but the rank is a value.
+    below, beside = out @ mH(out) @ mH(t), mH(t) @ mH(out) @ out
+    return below - (below @ a) @ out + beside - out @ (a @ beside) - out @ t @ out
 
 
 def _pinv_batch(trace: Any, args: Sequence[Any], batched: Sequence[bool]) -> Any:
@@ -351,8 +342,48 @@ pinv_p = general(
 )
 
 
-def _matrix_rank_aval(a: Aval, tolerance: Aval, **_: Any) -> Aval:
-    return Aval(a.shape[:-2], np.dtype(np.intp))
+def _lstsq_jvp_a(t: Any, out: Any, a: Any, b: Any, rcond: Any) -> Any:
+    inverse = pinv_p(a, rcond)
+    left_over, adjoint = b - a @ out, mH(t)
+    moved = inverse @ (mH(inverse) @ (adjoint @ left_over) - t @ out)
+    outside = adjoint @ (mH(inverse) @ out)
+    return moved + outside - inverse @ (a @ outside)
+
+
+def _lstsq_batch(trace: Any, args: Sequence[Any], batched: Sequence[bool]) -> Any:
+    a, b, rcond = args
+    if batched[0] or batched[2]:
+        inverse = _pinv_batch(trace, (a, rcond), (batched[0], batched[2]))
+        return inverse @ b
+    columns = np.moveaxis(b, 0, 1)
+    out = lstsq_p(a, columns.reshape((columns.shape[0], -1 if b.size else 0)), rcond)
+    return np.moveaxis(out.reshape((out.shape[0], *columns.shape[1:])), 1, 0)
+
+
+lstsq_p = general(
+    "lstsq",
+    lambda a, b, rcond: np.linalg.lstsq(a, b, rcond)[0],
+    jvps=(_lstsq_jvp_a, lambda t, out, a, b, rcond: pinv_p(a, rcond) @ t, None),
+    aval=lambda a, b, rcond: Aval((a.shape[1], b.shape[1]), np.result_type(a.dtype, b.dtype)),
+    batch=_lstsq_batch,
+    samples=[
+        sample(draw((4, 2)), draw((4, 2), key="b"), 1e-15, label="tall"),
+        sample(draw((2, 3)), draw((2, 1), key="b"), 1e-15, label="wide"),
+        sample(draw((3, 2), np.float32), draw((3, 1), np.float32, key="b"), 1e-6, label="float32"),
+        sample(draw((3, 2), complex), draw((3, 1), complex, key="b"), 1e-15, label="complex"),
+    ],
+    source="Golub & Pereyra 1973, The differentiation of pseudo-inverses, applied to pinv(a) @ b at constant rank",
+    numpy=(np.linalg.lstsq,),
+)
+
+
+def _matrix_rank_batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], **params: Any) -> Any:
+    a, tolerance = args
+    if not batched[0]:
+        a = np.broadcast_to(a, (trace.size, *a.shape))
+    if not batched[1]:
+        tolerance = np.broadcast_to(tolerance, a.shape[:-2])
+    return matrix_rank_p(a, tolerance, **params)
 
 
 matrix_rank_p = constant(
@@ -360,10 +391,8 @@ matrix_rank_p = constant(
     lambda a, tolerance, *, relative, hermitian: np.linalg.matrix_rank(
         a, hermitian=hermitian, **{"rtol" if relative else "tol": tolerance}
     ),
-    aval=_matrix_rank_aval,
-    batch=lambda trace, args, batched, **params: matrix_rank_p(
-        np.broadcast_to(args[0], (trace.size, *args[0].shape)) if not batched[0] else args[0], args[1], **params
-    ),
+    aval=lambda a, tolerance, **_: Aval(a.shape[:-2], np.dtype(np.intp)),
+    batch=_matrix_rank_batch,
     samples=[sample(_SINGULAR, 1e-12, relative=True, hermitian=False)],
     numpy=(np.linalg.matrix_rank,),
 )

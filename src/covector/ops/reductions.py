@@ -93,6 +93,10 @@ def _positions(x: Any, out: Any, axis: Axes) -> tuple[tuple[Any, ...], Any] | No
     """
     if type(x) is not np.ndarray or x.size < 2 or isinstance(out, Tracer):
         return None
+    if not out.shape and x.size < 1000:
+        index = (x == out).nonzero()
+        if len(index[0]) == 1:
+            return index, 1
     hit = x == keep_axes(out, x.shape, axis)
     count = int(np.count_nonzero(hit))
     if count < out.size:

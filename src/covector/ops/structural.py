@@ -107,7 +107,10 @@ broadcast_p = linear(
 
 def broadcast_axes(x: Any, shape: Shape, axis: tuple[int, ...]) -> Any:
     """Put back the axes `axis` of `shape` that a reduction to `x` removed: the transpose of a sum."""
-    axes = tuple(i for i in range(len(shape)) if i not in axis)
+    if len(axis) == len(shape) and type(x) is not np.ndarray and not isinstance(x, Tracer):
+        # A number for every element: zero strides, without the detour through axes.
+        return np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape)) if 0 not in shape else np.empty(shape, x.dtype)
+    axes = tuple([i for i in range(len(shape)) if i not in axis])
     if isinstance(x, Tracer):
         return bind(broadcast_p, (x,), {"shape": shape, "axes": axes})
     return _broadcast(x, shape=shape, axes=axes)

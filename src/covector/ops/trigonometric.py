@@ -13,17 +13,17 @@ from .samples import binary, draw, sample, unary
 
 __all__ = ["sinc_derivative"]
 
-sin = elementwise("sin", np.sin, (lambda out, x: np.cos(x),), singular=False, samples=unary())
-cos = elementwise("cos", np.cos, (lambda out, x: -np.sin(x),), singular=False, samples=unary())
-tan = elementwise("tan", np.tan, (lambda out, x: 1 + np.square(out),), samples=unary(-1.2, 1.2))
+sin = elementwise("sin", np.sin, (lambda out, x: np.cos(x),), keeps_out=False, singular=False, samples=unary())
+cos = elementwise("cos", np.cos, (lambda out, x: -np.sin(x),), keeps_out=False, singular=False, samples=unary())
+tan = elementwise("tan", np.tan, (lambda out, x: 1 + np.square(out),), keeps=False, samples=unary(-1.2, 1.2))
 # Factors instead of 1 - x², which cancels near ±1.
 arcsin = elementwise("arcsin", np.arcsin, (lambda out, x: 1 / np.sqrt((1 - x) * (1 + x)),), samples=unary(-0.9, 0.9))
 arccos = elementwise("arccos", np.arccos, (lambda out, x: -1 / np.sqrt((1 - x) * (1 + x)),), samples=unary(-0.9, 0.9))
 arctan = elementwise("arctan", np.arctan, (lambda out, x: 1 / (1 + np.square(x)),), samples=unary(0.2, 2.0))
 
-sinh = elementwise("sinh", np.sinh, (lambda out, x: np.cosh(x),), singular=False, samples=unary())
-cosh = elementwise("cosh", np.cosh, (lambda out, x: np.sinh(x),), singular=False, samples=unary())
-tanh = elementwise("tanh", np.tanh, (lambda out, x: (1 - out) * (1 + out),), singular=False, samples=unary())
+sinh = elementwise("sinh", np.sinh, (lambda out, x: np.cosh(x),), keeps_out=False, singular=False, samples=unary())
+cosh = elementwise("cosh", np.cosh, (lambda out, x: np.sinh(x),), keeps_out=False, singular=False, samples=unary())
+tanh = elementwise("tanh", np.tanh, (lambda out, x: (1 - out) * (1 + out),), keeps=False, singular=False, samples=unary())
 arcsinh = elementwise("arcsinh", np.arcsinh, (lambda out, x: 1 / np.sqrt(1 + np.square(x)),), samples=unary())
 # Two roots: their product has the branch of arccosh, and neither overflows.
 arccosh = elementwise(

@@ -78,8 +78,12 @@ class BatchTrace(Trace):
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if not self.alive:
             self.check_alive(primitive)
-        batched = [isinstance(x, BatchTracer) and x._trace is self for x in args]
-        values = [x.value if b else x for x, b in zip(args, batched, strict=True)]
+        batched: list[bool] = []
+        values: list[Any] = []
+        for x in args:
+            mine = isinstance(x, BatchTracer) and x._trace is self
+            batched.append(mine)
+            values.append(x.value if mine else x)
         out = primitive.batch(self, values, batched, **params)
         return tuple(self.wrap(x) for x in out) if primitive.multiple else self.wrap(out)
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.primitive import Primitive, bind
 from ..core.surface import TracedArray, TracedValue
 from ..core.tracer import Trace, Tracer
-from ..core.values import shape_of
+from ..core.values import WEAK_FAMILIES, shape_of, strong
 from .grad_mode import blocked_level
 
 __all__ = ["ForwardTrace", "ForwardTracer"]
@@ -54,7 +54,7 @@ class ForwardTrace(Trace):
         tangents: list[Any] = []
         for x in args:
             if isinstance(x, ForwardTracer) and x._trace is self:
-                values.append(x.value)
+                values.append(x.value if primitive.family in WEAK_FAMILIES else strong(x.value))
                 tangents.append(x.tangent)
             else:
                 values.append(x)

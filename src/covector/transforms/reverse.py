@@ -12,7 +12,7 @@ from ..core.primitive import Primitive, bind
 from ..core.protect import COPY_BELOW, Holds, fixed
 from ..core.surface import TracedArray, TracedValue
 from ..core.tracer import Trace, Tracer, newest_level, snapshot
-from ..core.values import shape_of
+from ..core.values import WEAK_FAMILIES, Shape, aval_of, shape_of, strong
 from .grad_mode import blocked_level
 
 __all__ = ["Node", "ReverseTrace", "ReverseTracer", "pull_back", "push_forward"]
@@ -45,6 +45,10 @@ class ReverseArray(TracedArray, ReverseTracer):
     """A `ReverseTracer` of one or more dimensions."""
 
     __slots__ = ()
+
+    @property
+    def shape(self) -> Shape:
+        return self.value.shape  # type: ignore[no-any-return]
 
 
 class ReverseTrace(Trace):
@@ -108,6 +112,8 @@ class ReverseTrace(Trace):
                     x = x.value
                     if isinstance(x, Tracer):
                         plain = False
+                    elif type(x) is not _ndarray and primitive.family not in WEAK_FAMILIES:
+                        x = strong(x)
                 else:
                     parents.append(0)
                     plain = False
@@ -125,13 +131,19 @@ class ReverseTrace(Trace):
             out = primitive.impl(*values, **params) if plain else bind(primitive, values, params)
         tape = self.tape
         slot = len(tape)
+        if not primitive.keeps:
+            # Of large arrays the derivative needs only shape and dtype, so the tape does not hold them.
+            for i, x in enumerate(values):
+                if type(x) is _ndarray and x.nbytes > COPY_BELOW and parents[i]:
+                    values[i] = aval_of(x)
         if primitive.multiple:
             tape.append((primitive, values, params, out, parents))
             tape.extend([None] * (len(out) - 1))
             return tuple(self.tracer(x, slot + i) if x.dtype.kind in "fc" else x for i, x in enumerate(out))
         if out.dtype.kind not in "fc":
             return out
-        tape.append((primitive, values, params, out, parents))
+        kept = out if primitive.keeps_out or type(out) is not _ndarray or out.nbytes <= COPY_BELOW else aval_of(out)
+        tape.append((primitive, values, params, kept, parents))
         return (ReverseArray if out.shape else ReverseTracer)(self, out, slot)
 
 
@@ -155,7 +167,6 @@ def pull_back(tape: Tape, totals: list[Any], consume: bool) -> None:
     consume : bool
         Free each node once it is done; the tape is then good for one pullback.
     """
-    owned = bytearray(len(totals))
     for slot in range(len(tape) - 1, 0, -1):
         node = tape[slot]
         if node is None:
@@ -175,7 +186,12 @@ def pull_back(tape: Tape, totals: list[Any], consume: bool) -> None:
         i = 0
         for c in primitive.vjp(ct, parents, out, args, **params):
             if c is not None:
-                add_cotangent(totals, owned, parents[i], c, args[i])
+                slot, x = parents[i], args[i]
+                # The first contribution, where it fits as it is; everything else is add_cotangent's business.
+                if totals[slot] is None and type(c) is type(x) and c.shape == x.shape and c.dtype == x.dtype:
+                    totals[slot] = c
+                else:
+                    add_cotangent(totals, slot, c, x)
             i += 1
 
 
