@@ -109,6 +109,13 @@ def test_value_and_jacobian():
     assert_allclose(j, (1 - np.tanh(A[0] @ X) ** 2)[:, None] * A[0], rtol=1e-13)
 
 
+def test_value_and_jacobian_has_aux_like_value_and_grad():
+    (value, aux), j = cv.value_and_jacobian(lambda x: (x**2, "aux"), has_aux=True)(X)
+    assert_array_equal(value, X**2)
+    assert aux == "aux"
+    assert_allclose(j, np.diag(2 * X), rtol=1e-15)
+
+
 # --- composition ------------------------------------------------------------------------------------------------------
 
 

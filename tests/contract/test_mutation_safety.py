@@ -188,6 +188,54 @@ def test_result_overwritten_before_the_next_call():
     assert_array_equal(vjp_fn((np.ones(3), np.ones(3)))[0], np.full(3, 3.0))
 
 
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("transform", sorted(ONE_CALL))
+def test_write_through_a_view_made_before_the_transform(transform, n):
+    """NumPy does not know which views of an array exist; a read-only flag on the array does not reach them."""
+    x, w = numbers(n), numbers(n, 10)
+    view, expected = w[:], w.copy()
+
+    def f(x):
+        y = x * w
+        overwrite(view)
+        return y
+
+    unaffected_or_refused(lambda: ONE_CALL[transform](f, x), expected)
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_argument_written_through_a_view_between_vjp_and_pullback(n):
+    x = numbers(n)
+    view, expected = x.reshape(1, -1), 2 * x
+
+    def run():
+        _, vjp_fn = cv.vjp(lambda x: x**2, x)
+        overwrite(view)
+        return vjp_fn(np.ones(n))[0]
+
+    unaffected_or_refused(run, expected)
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_residual_of_a_custom_rule_is_neither_returned_nor_accumulated_into(n):
+    weights = numbers(n)
+    kept = weights.copy()
+
+    @cv.custom_vjp
+    def weighted(x):
+        return x * weights
+
+    weighted.defvjp(lambda x: (x * weights, weights), lambda w, ct: (w,))
+    for f, factor in [(weighted, 1.0), (lambda x: weighted(x) + weighted(x) + weighted(x), 3.0)]:
+        _, vjp_fn = cv.vjp(f, numbers(n, 10))
+        (first,) = vjp_fn(np.ones(n))
+        assert_allclose(first, factor * kept, rtol=1e-15)
+        assert_array_equal(weights, kept)
+        assert not np.shares_memory(first, weights)
+        overwrite(first)
+        assert_allclose(vjp_fn(np.ones(n))[0], factor * kept, rtol=1e-15)
+
+
 # --- aliasing ---------------------------------------------------------------------------------------------------------
 
 ALIASING = {
@@ -218,6 +266,20 @@ def test_cotangents_alias_neither_each_other_nor_the_cotangent_nor_the_primals(n
         for b in arrays[i + 1 :]:
             assert not np.shares_memory(a, b)
     assert all(bar.flags.writeable for bar in bars)
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("f", [lambda x: x, lambda x: x.T, lambda x: x[::-1], lambda x: +x, lambda x: x.reshape(-1, 1)])
+def test_tangents_do_not_alias_the_given_ones(f, n):
+    x, t = numbers(n), numbers(n, 10)
+    out, tangent = cv.jvp(f, (x,), (t,))
+    assert not np.shares_memory(out, tangent)
+    assert not np.shares_memory(tangent, t) and not np.shares_memory(tangent, x)
+    _, push = cv.linearize(f, x)
+    assert not np.shares_memory(push(t), t)
+    transpose = cv.linear_transpose(f, x)
+    ct = f(t).copy()
+    assert not np.shares_memory(transpose(ct)[0], ct)
 
 
 def test_tuple_outputs_get_separate_cotangents():

@@ -273,6 +273,18 @@ def test_vjp_fn_called_concurrently():
     assert same(got, expected)
 
 
+def test_large_array_shared_by_threads_stays_the_callers():
+    x, w = np.linspace(0.0, 1.0, 100_000), np.linspace(1.0, 2.0, 100_000)
+    g = cv.grad(lambda x, k: np.sum(np.sin(k * x) * w))
+
+    def work(k):
+        return np.allclose(g(x, float(k)), k * np.cos(k * x) * w, rtol=1e-14)
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(work, range(1, 33)))
+    assert x.flags.writeable and w.flags.writeable
+
+
 def test_one_transformed_function_shared_by_threads():
     g = cv.jacrev(lambda x: np.sin(x) * x.sum())
     expected = [g(X * k) for k in range(32)]

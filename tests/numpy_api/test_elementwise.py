@@ -14,7 +14,9 @@ import pytest
 import covector as cv
 from covector.core.dispatch import UFUNCS
 from covector.core.errors import ConcretizationError, NotDifferentiableError, TracerConversionError
+from covector.core.primitive import PRIMITIVES, load_late_rules
 from covector.core.tracer import Tracer
+from covector.core.values import aval_of, dtype_of
 from helpers import assert_same_as_numpy, check
 
 X = np.array([0.3, -0.7, 0.9, 0.1])
@@ -288,6 +290,24 @@ def test_every_numpy_ufunc_is_answered() -> None:
     assert missing == []
 
 
+def test_a_pullback_does_not_read_a_result_that_is_not_kept() -> None:
+    load_late_rules()
+    tried = 0
+    for primitive in PRIMITIVES.values():
+        if primitive.family != "elementwise" or primitive.keeps_out:
+            continue
+        for sample in primitive.samples:
+            out = primitive.impl(*sample.args)
+            wanted = [dtype_of(x).kind in "fc" for x in sample.args]
+            with np.errstate(all="ignore"):
+                whole = primitive.vjp(out, wanted, out, sample.args)
+                lean = primitive.vjp(out, wanted, aval_of(out), sample.args)
+            for a, b in zip(whole, lean, strict=True):
+                np.testing.assert_array_equal(a, b)
+            tried += 1
+    assert tried > 300
+
+
 # --- dtypes -----------------------------------------------------------------------------------------------------------
 
 SINGLE = [(n, (P if n in UNARY["positive"] else X,)) for n in UNARY["real"] + UNARY["positive"]]
@@ -430,7 +450,9 @@ def test_singular_points(fun: Callable[..., Any], args: tuple[float, ...], want:
         np.testing.assert_array_equal(np.stack(pull(np.ones_like(together))), np.tile(np.array(want)[:, None], 2))
 
 
-@pytest.mark.parametrize("fun", [np.sqrt, np.cbrt, np.log, np.reciprocal, lambda x: x**0.5, lambda x: x**-2, lambda x: 1 / x])
+@pytest.mark.parametrize(
+    "fun", [np.sqrt, np.cbrt, np.log, np.reciprocal, lambda x: x**0.5, lambda x: x**-2, lambda x: 1 / x]
+)
 def test_unbounded_partials_leave_a_zero_direction_zero(fun: Callable[[Any], Any]) -> None:
     with np.errstate(all="ignore"):
         assert cv.vjp(fun, 0.0)[1](0.0) == (0.0,)
@@ -525,6 +547,28 @@ def test_derivatives_keep_their_digits(fun: Any, derivative: Any, points: list[f
 def test_refusals_name_the_form_that_works(fun: Callable[[Any], Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         cv.grad(lambda x: np.sum(fun(x)))(X)
+
+
+EMATH: list[Case] = [
+    *[
+        (n, getattr(np.emath, n), (x,))
+        for n in ["sqrt", "log", "log10", "log2", "arccos", "arcsin", "arctanh"]
+        for x in (P / 3, -P - 1)
+    ],
+    ("sqrt complex", np.emath.sqrt, (Z,)),
+    ("logn", np.emath.logn, (P + 1, -P)),
+    ("power", np.emath.power, (X, 1.5)),
+    ("power negative", lambda x: np.emath.power(x, np.array([-1, -2, 3, 1])), (P,)),
+]
+
+
+@pytest.mark.parametrize(("fun", "args"), [pytest.param(f, a, id=n) for n, f, a in EMATH])
+def test_emath(fun: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    assert_same_as_numpy(cv.vjp(fun, *args)[0], fun(*args))
+    # Whether the result is complex depends on values, which vmap does not have.
+    check(fun, *args, batched=False)
+    with pytest.raises(ConcretizationError):
+        cv.vmap(np.emath.sqrt)(args[0].real)
 
 
 def test_where_with_one_argument_finds_positions() -> None:

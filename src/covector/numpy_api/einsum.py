@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
@@ -15,6 +14,7 @@ from ..core.values import dtype_of, shape_of
 from ..ops.contraction import contract_p
 from ..ops.indexing import slice_p
 from ..ops.reductions import sum_p
+from .contraction import without_ones
 from .register import implements, no_out
 from .structural import transpose
 
@@ -103,15 +103,6 @@ def _without_repeats(x: Any, labels: Labels) -> tuple[Any, Labels]:
     return x, labels
 
 
-def _without_ones(x: Any, labels: Labels, sizes: dict[int, int]) -> tuple[Any, Labels]:
-    """Drop each axis of length one whose label stands for a greater length: einsum broadcasts these."""
-    keep = [not (n == 1 and sizes[i] != 1) for n, i in zip(x.shape, labels, strict=True)]
-    if all(keep):
-        return x, labels
-    x = x.reshape(tuple(n for n, k in zip(x.shape, keep, strict=True) if k))
-    return x, tuple(i for i, k in zip(labels, keep, strict=True) if k)
-
-
 def _sum_over(x: Any, labels: Labels, kept: set[int]) -> tuple[Any, Labels]:
     """Sum over the axes whose label is not in `kept`."""
     axis = tuple(k for k, i in enumerate(labels) if i not in kept)
@@ -165,7 +156,7 @@ def _evaluate(program: _Program, arrays: list[Any]) -> Any:
     inputs, output, sizes, path = program
     pending = []
     for x, labels in zip(arrays, inputs, strict=True):
-        pending.append(_without_ones(*_without_repeats(x, labels), sizes))
+        pending.append(without_ones(*_without_repeats(x, labels), sizes))
     for step in path:
         group = [pending[i] for i in step]
         pending = [entry for i, entry in enumerate(pending) if i not in step]

@@ -107,8 +107,8 @@ def clip(
     a_max: Any = np._NoValue,
     out: Any = None,
     *,
-    min: Any = np._NoValue,  # noqa: A002
-    max: Any = np._NoValue,  # noqa: A002
+    min: Any = np._NoValue,
+    max: Any = np._NoValue,
     **kwargs: Any,
 ) -> Any:
     no_out("clip", out)
@@ -293,7 +293,7 @@ def array_equiv(a1: Any, a2: Any) -> Any:
 
 
 @implements(np.round, np.around)
-def round(a: Any, decimals: int = 0, out: Any = None) -> Any:  # noqa: A001
+def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     no_out("round", out)
     return round_p(a, decimals=int(decimals))
 
@@ -307,7 +307,9 @@ def fix(x: Any, out: Any = None) -> Any:
 @implements(np.unwrap)
 def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * math.pi) -> Any:
     if isinstance(period, Tracer) or isinstance(discont, Tracer):
-        raise NotDifferentiableError(f"np.unwrap at {caller()}: period and discont must be plain numbers, not traced ones")
+        raise NotDifferentiableError(
+            f"np.unwrap at {caller()}: period and discont must be plain numbers, not traced ones"
+        )
     jump = period / 2 if discont is None else discont
     return p + unwrap_shift(p, discont=jump, axis=normalize_axis(axis, p.ndim), period=period)
 

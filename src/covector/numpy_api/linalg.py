@@ -10,7 +10,6 @@ import numpy as np
 from ..core.errors import ConcretizationError, NotDifferentiableError, caller
 from ..core.tracer import concrete
 from ..core.values import dtype_of, shape_of
-from ..ops.contraction import mT
 from ..ops.decompositions import cholesky_p, eig_p, eigh_p, eigvalsh_p, qr_p, svd_p, svdvals_p
 from ..ops.linalg import det_p, inv_p, lstsq_p, mH, pinv_p, real_dtype, slogdet_p, solve_p
 from .axes import is_default
@@ -81,7 +80,9 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
     m, n = a.shape
     if right.shape[0] != m:
         raise np.linalg.LinAlgError("Incompatible dimensions")
-    eps = np.finfo(np.result_type(dtype_of(a), dtype_of(b))).eps
+    common = np.result_type(dtype_of(a), dtype_of(b))
+    a, right = np.astype(a, common), np.astype(right, common)
+    eps = np.finfo(common).eps
     rcond = eps * max(m, n) if rcond is None else eps if rcond < 0 else rcond
     x = lstsq_p(a, right, rcond)
     rank = matrix_rank(a, rtol=rcond)
@@ -193,12 +194,12 @@ def _lower(uplo: str) -> bool:
 
 
 @implements(np.linalg.eigh)
-def eigh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803
+def eigh(a: Any, UPLO: str = "L") -> Any:
     return _EighResult(*eigh_p(_matrices(a, "eigh", square=True), lower=_lower(UPLO)))
 
 
 @implements(np.linalg.eigvalsh)
-def eigvalsh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803
+def eigvalsh(a: Any, UPLO: str = "L") -> Any:
     return eigvalsh_p(_matrices(a, "eigvalsh", square=True), lower=_lower(UPLO))
 
 
@@ -257,8 +258,8 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     a = _matrices(a, "qr")
     if mode == "raw":
         raise NotDifferentiableError(
-            f"np.linalg.qr with mode='raw' of a traced value at {caller()} is not supported: Householder vectors have no "
-            f"derivative rule; use mode='reduced', 'complete' or 'r'"
+            f"np.linalg.qr with mode='raw' of a traced value at {caller()} is not supported: Householder vectors have "
+            f"no derivative rule; use mode='reduced', 'complete' or 'r'"
         )
     if mode not in ("reduced", "complete", "r"):
         raise ValueError(f"Unrecognized mode '{mode}'")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.values import dtype_of, shape_of
-from ..ops.decompositions import eigvalsh_p, svdvals_p
+from ..ops.decompositions import svdvals_p
 from ..ops.linalg import matrix_rank_p, real_dtype
 from ..ops.reductions import root_p
 from .axes import normalize_axis
@@ -88,7 +88,7 @@ def _matrix_norm(x: Any, order: Any, axes: tuple[int, int], keepdims: bool) -> A
 
 
 @implements(np.linalg.norm)
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:  # noqa: A002
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:
     x = _inexact(as_array(x, "np.linalg.norm"))
     ndim = len(shape_of(x))
     keepdims = bool(keepdims)
@@ -115,12 +115,12 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> An
 
 
 @implements(np.linalg.matrix_norm)
-def matrix_norm(x: Any, /, *, keepdims: Any = False, ord: Any = "fro") -> Any:  # noqa: A002
+def matrix_norm(x: Any, /, *, keepdims: Any = False, ord: Any = "fro") -> Any:
     return norm(x, axis=(-2, -1), keepdims=keepdims, ord=ord)
 
 
 @implements(np.linalg.vector_norm)
-def vector_norm(x: Any, /, *, axis: Any = None, keepdims: Any = False, ord: Any = 2) -> Any:  # noqa: A002
+def vector_norm(x: Any, /, *, axis: Any = None, keepdims: Any = False, ord: Any = 2) -> Any:
     x = _inexact(as_array(x, "np.linalg.vector_norm"))
     shape = shape_of(x)
     if isinstance(axis, int | np.integer):
@@ -152,8 +152,8 @@ def cond(x: Any, p: Any = None) -> Any:
 
 
 @implements(np.linalg.matrix_rank)
-def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:  # noqa: N803
-    A = as_array(A, "np.linalg.matrix_rank")  # noqa: N806
+def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
+    A = as_array(A, "np.linalg.matrix_rank")
     shape = shape_of(A)
     if len(shape) < 2:
         return np.any(A != 0).astype(int) if shape else np.astype(A != 0, int)

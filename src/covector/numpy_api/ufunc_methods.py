@@ -153,7 +153,9 @@ def _reduce(ufunc: np.ufunc, f: Any, x: Any, axis: Any, keepdims: bool, initial:
     axes = all_axes(axis, len(shape_of(x)))
     associative = ufunc in _ASSOCIATIVE
     if len(axes) > 1 and not associative:
-        raise ValueError(f"reduction operation '{ufunc.__name__}' is not reorderable, so at most one axis may be specified")
+        raise ValueError(
+            f"reduction operation '{ufunc.__name__}' is not reorderable, so at most one axis may be specified"
+        )
     start = ufunc.identity if initial is np._NoValue else initial
     shape = shape_of(x)
     if where is not True:

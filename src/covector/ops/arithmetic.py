@@ -53,12 +53,15 @@ divide = elementwise(
 
 # --- remainders: x - q y with a whole number q, which is constant almost everywhere -----------------------------------
 
-_REMAINDERS = binary((0.1, 3.0), (0.6, 0.9), complex_=False) + [sample(draw((3,), key=1), draw((3,), low=-1.5, high=-0.5))]
+_REMAINDERS = binary((0.1, 3.0), (0.6, 0.9), complex_=False) + [
+    sample(draw((3,), key=1), draw((3,), low=-1.5, high=-0.5))
+]
 
 remainder = elementwise(
     "remainder",
     np.remainder,
     (1, lambda out, x, y: -np.floor_divide(x, y)),
+    keeps_out=False,
     samples=_REMAINDERS,
 )
 # rint, because the quotient of two rounded numbers may miss the whole number that it is.
@@ -75,7 +78,14 @@ lcm = constant("lcm", np.lcm, ufunc=np.lcm, samples=[sample(draw((3,), int, 1, 1
 # --- whole part and fraction, mantissa and exponent -------------------------------------------------------------------
 
 fractional = elementwise(
-    "fractional", None, (1,), impl=lambda x: np.modf(x)[0], keeps=False, singular=False, samples=unary(complex_=False)
+    "fractional",
+    None,
+    (1,),
+    impl=lambda x: np.modf(x)[0],
+    keeps=False,
+    singular=False,
+    keeps_out=False,
+    samples=unary(complex_=False),
 )
 integral = constant("integral", lambda x: np.modf(x)[1], samples=unary(complex_=False))
 exponent = constant("exponent", lambda x: np.frexp(x)[1], samples=unary(complex_=False))

@@ -105,10 +105,11 @@ absolute = elementwise(
     "absolute",
     np.absolute,
     (lambda out, x: np.conjugate(np.sign(x)),),
+    keeps_out=False,
     samples=unary(),
     source="d|z| = Re(conj(z)/|z| dz); 0 at 0 because sign(0) = 0",
 )
-fabs = elementwise("fabs", np.fabs, (lambda out, x: np.sign(x),), samples=unary(complex_=False))
+fabs = elementwise("fabs", np.fabs, (lambda out, x: np.sign(x),), keeps_out=False, samples=unary(complex_=False))
 real_sign = constant("sign", np.sign, samples=unary(complex_=False))
 
 

@@ -23,7 +23,7 @@ Spec = tuple[Labels, Labels, Labels]
 """Labels of the axes of the two operands and of the result, as the letters of ``einsum``."""
 
 
-def mT(x: Any) -> Any:  # noqa: N802
+def mT(x: Any) -> Any:
     """Return `x` with its last two axes swapped."""
     n = x.ndim
     return x.T if n == 2 else transpose_p(x, axes=(*range(n - 2), n - 1, n - 2))
@@ -66,7 +66,7 @@ def _matmul_left(ct: Any, a: Any, b: Any) -> Any:
         stack = tuple(range(3, b.ndim + 1))
         rows = (0,) * (a.ndim - 1)
         return contract_p(ct, b, spec=((*stack, *rows, 2), (*stack, 1, 2), (*rows, 1)))
-    return unbroadcast(ct @ mT(b), a)
+    return unbroadcast(matmul_p(ct, mT(b)), a)
 
 
 def _matmul_right(ct: Any, a: Any, b: Any) -> Any:
@@ -82,26 +82,26 @@ def _matmul_right(ct: Any, a: Any, b: Any) -> Any:
 def _matmul_batch(trace: Any, args: Sequence[Any], batched: Sequence[bool]) -> Any:
     """Keep an operand without batch as it is, so that a batch of vectors times one matrix is one matrix product."""
     (a, b), (a_batched, b_batched) = args, batched
-    a_rank, b_rank = a.ndim - a_batched, b.ndim - b_batched
+    a_rank, b_rank = len(shape_of(a)) - a_batched, len(shape_of(b)) - b_batched
     if not a_rank or not b_rank:
         raise ValueError("matmul: scalar operands are not allowed, use '*' instead")
     if b_rank == 1 and b_batched and not a_batched and a_rank <= 2:
-        return b @ a.T
+        return matmul_p(b, a.T)
     if not b_batched and (b_rank <= 2 or 2 <= b_rank <= a_rank):
-        return a @ b
+        return matmul_p(a, b)
     if not a_batched and b_rank >= 2 and (a_rank == 1 or a_rank <= b_rank):
-        return a @ b
+        return matmul_p(a, b)
     rank = max(a_rank, b_rank, 2)
-    out = _stacked(a, a_batched, rank, vector_at=-1) @ _stacked(b, b_batched, rank, vector_at=rank)
+    out = np.matmul(_stacked(a, a_batched, rank, row=True), _stacked(b, b_batched, rank, row=False))
     keep = tuple(n for i, n in enumerate(out.shape) if (i != rank - 1 or a_rank > 1) and (i != rank or b_rank > 1))
     return out.reshape(keep)
 
 
-def _stacked(x: Any, batched: bool, rank: int, vector_at: int) -> Any:
-    """Return `x` as a stack of matrices of `rank` axes per lane; a vector becomes a row (-1) or a column."""
+def _stacked(x: Any, batched: bool, rank: int, row: bool) -> Any:
+    """Return `x` as a stack of matrices of `rank` axes per lane; a vector becomes a row or a column."""
     shape = x.shape[batched:]
     if len(shape) == 1:
-        shape = (1, *shape) if vector_at == -1 else (*shape, 1)
+        shape = (1, *shape) if row else (*shape, 1)
     ones = (1,) * (rank - len(shape))
     return x.reshape((x.shape[:1] if batched else ()) + ones + shape)
 

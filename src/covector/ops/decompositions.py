@@ -106,7 +106,7 @@ over_gaps_p = Primitive(
         sample(draw((2, 2)), np.array([[2.0, 0.5], [-0.5, 3.0]]), np.float64(0.1), label="2x2"),
         sample(draw((2, 2), complex), draw((2, 1), float, 1.0, 2.0), np.float64(0.1), label="complex"),
     ],
-    source="x/gap, and 0 where |gap| ≤ width: first-order perturbation inside a cluster is a rotation left undetermined",
+    source="x/gap, and 0 where |gap| ≤ width: inside a cluster first-order perturbation leaves a rotation open",
     family="general",
 )
 
@@ -245,7 +245,7 @@ eig_p = general(
         *square_samples("eig"),
         sample(np.array([[1.0, 2.0, 0.0], [-1.5, 1.0, 0.5], [0.3, 0.0, -2.0]]), label="complex pair"),
     ],
-    source="Giles 2008, section 3.1; Boeddeker et al. 2017, On the computation of complex-valued gradients, for the norm",
+    source="Giles 2008, section 3.1; LAPACK's geev scales vectors to norm 1 with a real largest component",
     numpy=(np.linalg.eig, np.linalg.eigvals),
 )
 

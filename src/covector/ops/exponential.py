@@ -20,8 +20,8 @@ exp2 = elementwise("exp2", np.exp2, (lambda out, x: _LN2 * out,), keeps=False, s
 # Not out + 1, which has no digits left where x is very negative.
 expm1 = elementwise("expm1", np.expm1, (lambda out, x: np.exp(x),), keeps_out=False, singular=False, samples=unary())
 log = elementwise("log", np.log, (lambda out, x: 1 / x,), keeps_out=False, samples=unary(0.1, 3.0))
-log2 = elementwise("log2", np.log2, (lambda out, x: 1 / (_LN2 * x),), samples=unary(0.1, 3.0))
-log10 = elementwise("log10", np.log10, (lambda out, x: 1 / (_LN10 * x),), samples=unary(0.1, 3.0))
+log2 = elementwise("log2", np.log2, (lambda out, x: 1 / (_LN2 * x),), keeps_out=False, samples=unary(0.1, 3.0))
+log10 = elementwise("log10", np.log10, (lambda out, x: 1 / (_LN10 * x),), keeps_out=False, samples=unary(0.1, 3.0))
 log1p = elementwise("log1p", np.log1p, (lambda out, x: 1 / (1 + x),), keeps_out=False, samples=unary(-0.7, 2.0))
 
 
@@ -60,6 +60,7 @@ i0_p = elementwise(
     (lambda out, x: _i1(x),),
     impl=lambda x: np.i0(x)[()],
     singular=False,
+    keeps_out=False,
     samples=unary(complex_=False),
     source="I0' = I1 (DLMF 10.29.3)",
 )

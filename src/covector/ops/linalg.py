@@ -17,7 +17,7 @@ from .samples import draw, sample
 __all__ = ["cofactor_p", "det_p", "inv_p", "lstsq_p", "mH", "matrix_rank_p", "pinv_p", "slogdet_p", "solve_p"]
 
 
-def mH(x: Any) -> Any:  # noqa: N802
+def mH(x: Any) -> Any:
     """Return the conjugate transpose of the matrices `x`."""
     return np.conj(mT(x)) if dtype_of(x).kind == "c" else mT(x)
 

@@ -14,7 +14,18 @@ from ..core.values import Aval, dtype_of
 from .families import batch_elementwise, constant, elementwise, elementwise_aval, like
 from .samples import binary, draw, sample, unary
 
-__all__ = ["at_least", "at_most", "check_choice", "fmax", "fmin", "heaviside", "isclose_p", "maximum", "minimum", "where_p"]
+__all__ = [
+    "at_least",
+    "at_most",
+    "check_choice",
+    "fmax",
+    "fmin",
+    "heaviside",
+    "isclose_p",
+    "maximum",
+    "minimum",
+    "where_p",
+]
 
 
 # --- constants --------------------------------------------------------------------------------------------------------
@@ -145,6 +156,7 @@ at_least = elementwise(
     ),
     impl=np.maximum,
     singular=False,
+    keeps_out=False,
     samples=_PAIRS,
 )
 at_most = elementwise(
@@ -156,6 +168,7 @@ at_most = elementwise(
     ),
     impl=np.minimum,
     singular=False,
+    keeps_out=False,
     samples=_PAIRS,
 )
 heaviside = elementwise(
@@ -163,6 +176,7 @@ heaviside = elementwise(
     np.heaviside,
     (None, lambda out, x, h: np.equal(x, 0)),
     singular=False,
+    keeps_out=False,
     samples=binary(complex_=False),
 )
 

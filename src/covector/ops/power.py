@@ -18,11 +18,11 @@ _ndarray = np.ndarray
 _PLAIN = (int, float, complex, np.number)
 
 sqrt = elementwise("sqrt", np.sqrt, (lambda out, x: 0.5 / out,), keeps=False, samples=unary(0.1, 3.0))
-cbrt = elementwise("cbrt", np.cbrt, (lambda out, x: 1 / (3 * np.square(out)),), keeps=False, samples=unary(0.1, 3.0, complex_=False))
-square = elementwise("square", np.square, (lambda out, x: 2 * x,), keeps_out=False, singular=False, samples=unary())
-reciprocal = elementwise(
-    "reciprocal", np.reciprocal, (lambda out, x: -np.square(out),), samples=unary(0.3, 3.0)
+cbrt = elementwise(
+    "cbrt", np.cbrt, (lambda out, x: 1 / (3 * np.square(out)),), keeps=False, samples=unary(0.1, 3.0, complex_=False)
 )
+square = elementwise("square", np.square, (lambda out, x: 2 * x,), keeps_out=False, singular=False, samples=unary())
+reciprocal = elementwise("reciprocal", np.reciprocal, (lambda out, x: -np.square(out),), samples=unary(0.3, 3.0))
 
 
 # --- x**y -------------------------------------------------------------------------------------------------------------

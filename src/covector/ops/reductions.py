@@ -96,7 +96,7 @@ def _positions(x: Any, out: Any, axis: Axes) -> tuple[tuple[Any, ...], Any] | No
     if not out.shape and x.size < 1000:
         index = (x == out).nonzero()
         if len(index[0]) == 1:
-            return index, 1
+            return tuple([int(k[0]) for k in index]), 1
     hit = x == keep_axes(out, x.shape, axis)
     count = int(np.count_nonzero(hit))
     if count < out.size:

@@ -33,6 +33,7 @@ nextafter = elementwise(
     (1, None),
     keeps=False,
     singular=False,
+    keeps_out=False,
     samples=binary(complex_=False),
     source="nextafter(x, y) = x ± spacing(x), of which the spacing is constant almost everywhere",
 )

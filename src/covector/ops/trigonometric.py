@@ -17,19 +17,35 @@ sin = elementwise("sin", np.sin, (lambda out, x: np.cos(x),), keeps_out=False, s
 cos = elementwise("cos", np.cos, (lambda out, x: -np.sin(x),), keeps_out=False, singular=False, samples=unary())
 tan = elementwise("tan", np.tan, (lambda out, x: 1 + np.square(out),), keeps=False, samples=unary(-1.2, 1.2))
 # Factors instead of 1 - x², which cancels near ±1.
-arcsin = elementwise("arcsin", np.arcsin, (lambda out, x: 1 / np.sqrt((1 - x) * (1 + x)),), samples=unary(-0.9, 0.9))
-arccos = elementwise("arccos", np.arccos, (lambda out, x: -1 / np.sqrt((1 - x) * (1 + x)),), samples=unary(-0.9, 0.9))
-arctan = elementwise("arctan", np.arctan, (lambda out, x: 1 / (1 + np.square(x)),), samples=unary(0.2, 2.0))
+arcsin = elementwise(
+    "arcsin", np.arcsin, (lambda out, x: 1 / np.sqrt((1 - x) * (1 + x)),), keeps_out=False, samples=unary(-0.9, 0.9)
+)
+arccos = elementwise(
+    "arccos", np.arccos, (lambda out, x: -1 / np.sqrt((1 - x) * (1 + x)),), keeps_out=False, samples=unary(-0.9, 0.9)
+)
+arctan = elementwise(
+    "arctan", np.arctan, (lambda out, x: 1 / (1 + np.square(x)),), keeps_out=False, samples=unary(0.2, 2.0)
+)
 
 sinh = elementwise("sinh", np.sinh, (lambda out, x: np.cosh(x),), keeps_out=False, singular=False, samples=unary())
 cosh = elementwise("cosh", np.cosh, (lambda out, x: np.sinh(x),), keeps_out=False, singular=False, samples=unary())
-tanh = elementwise("tanh", np.tanh, (lambda out, x: (1 - out) * (1 + out),), keeps=False, singular=False, samples=unary())
-arcsinh = elementwise("arcsinh", np.arcsinh, (lambda out, x: 1 / np.sqrt(1 + np.square(x)),), samples=unary())
+tanh = elementwise(
+    "tanh", np.tanh, (lambda out, x: (1 - out) * (1 + out),), keeps=False, singular=False, samples=unary()
+)
+arcsinh = elementwise(
+    "arcsinh", np.arcsinh, (lambda out, x: 1 / np.sqrt(1 + np.square(x)),), keeps_out=False, samples=unary()
+)
 # Two roots: their product has the branch of arccosh, and neither overflows.
 arccosh = elementwise(
-    "arccosh", np.arccosh, (lambda out, x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)),), samples=unary(1.2, 3.0)
+    "arccosh",
+    np.arccosh,
+    (lambda out, x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)),),
+    keeps_out=False,
+    samples=unary(1.2, 3.0),
 )
-arctanh = elementwise("arctanh", np.arctanh, (lambda out, x: 1 / ((1 - x) * (1 + x)),), samples=unary(-0.9, 0.9))
+arctanh = elementwise(
+    "arctanh", np.arctanh, (lambda out, x: 1 / ((1 - x) * (1 + x)),), keeps_out=False, samples=unary(-0.9, 0.9)
+)
 
 _RADIAN = math.pi / 180
 _DEGREE = 180 / math.pi
@@ -40,6 +56,7 @@ for _ufunc, _factor in ((np.deg2rad, _RADIAN), (np.radians, _RADIAN), (np.rad2de
         (lambda out, x, factor=_factor: factor,),
         keeps=False,
         singular=False,
+        keeps_out=False,
         samples=unary(complex_=False),
     )
 
@@ -54,6 +71,7 @@ arctan2 = elementwise(
     "arctan2",
     np.arctan2,
     (lambda out, y, x: _over_square(x, x, y), lambda out, y, x: -_over_square(y, x, y)),
+    keeps_out=False,
     samples=binary(complex_=False),
 )
 
@@ -104,6 +122,7 @@ sinc_derivative = elementwise(
     (lambda out, x, order: sinc_derivative(x, order + 1), None),
     impl=_sinc_derivative,
     singular=False,
+    keeps_out=False,
     samples=[
         sample(draw((3,)), 1),
         sample(np.array([0.0, 1e-3, 0.4, 1.0, 7.5]), 2),
@@ -119,5 +138,6 @@ sinc = elementwise(
     (lambda out, x: sinc_derivative(x, 1),),
     impl=np.sinc,
     singular=False,
+    keeps_out=False,
     samples=[*unary(), sample(np.array([0.0, 1.0]))],
 )

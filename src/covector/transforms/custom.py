@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from typing import Any
 
+import numpy as np
+
 from ..core import tree
 from ..core.cotangents import zeros
 from ..core.errors import CustomRuleError, NotDifferentiableError
@@ -389,5 +391,6 @@ class custom_vjp(_Custom):  # noqa: N801
                     f"{shape_of(c)}, expected {shape_of(y)}, the shape of the argument"
                 )
             else:
-                out.append(dtype_of(y).type(c) if type(c) in (float, int) else c)
+                # A view, because the rule may return an array it keeps: a view is neither added to nor handed out.
+                out.append(c.view() if type(c) is np.ndarray else dtype_of(y).type(c) if type(c) in (float, int) else c)
         return out

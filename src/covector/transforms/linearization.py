@@ -17,7 +17,7 @@ from .collectives import varies, vary
 from .reverse import ReverseArray, ReverseTrace, ReverseTracer, pull_back, push_forward
 from .vmap import named_axes
 
-__all__ = ["Linearization", "escaped", "lower_aux", "run_on_tape"]
+__all__ = ["Linearization", "escaped", "lower_aux", "run_on_tape", "unshared"]
 
 
 class Linearization:
@@ -96,11 +96,15 @@ def _finish(ct: Any, x: Any, seen: set[int]) -> Any:
         return ct
     if not ct.shape:
         return restore_kind(ct, x) if isinstance(ct, np.ndarray) or isinstance(x, np.ndarray) else ct
-    # A cotangent may be the caller's own array, a view, or be shared by two primals: results never alias.
-    if ct.base is not None or not ct.flags.owndata or id(ct) in seen:
-        ct = ct.copy()
-    seen.add(id(ct))
-    return ct
+    return unshared(ct, seen)
+
+
+def unshared(x: Any, seen: set[int]) -> Any:
+    """Copy the result `x` if it is a view or one of `seen`, the caller's arrays and earlier results: none may alias."""
+    if type(x) is np.ndarray and (x.base is not None or not x.flags.owndata or id(x) in seen):
+        x = x.copy()
+    seen.add(id(x))
+    return x
 
 
 def run_on_tape(

@@ -10,7 +10,7 @@ from ..core.errors import NotDifferentiableError
 from .abstract import traced_graph
 from .arguments import check_callable, fun_name, show_tree
 from .jvp import check_tangent, finish_tangent, jvp
-from .linearization import Linearization, escaped, run_on_tape
+from .linearization import Linearization, escaped, run_on_tape, unshared
 from .vjp import Pullback, grad
 
 __all__ = ["Pushforward", "hvp", "linear_transpose", "linearize"]
@@ -40,7 +40,8 @@ class Pushforward(Linearization):
                 check_tangent(x, u, s > 0, f"f_jvp: tangent {i}") for x, u, s in zip(leaves, given, slots, strict=True)
             ]
             ts += [u for u, s in zip(checked, slots, strict=True) if s]
-        out = self.push(ts)
+        seen = set(map(id, ts))
+        out = [unshared(t, seen) for t in self.push(ts)]
         return tree.unflatten(self.out_treedef, [finish_tangent(t, y) for t, y in zip(out, self.out_avals, strict=True)])
 
 

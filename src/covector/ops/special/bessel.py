@@ -21,14 +21,18 @@ _ORDER_COMPLEX = with_parameters(2, low=0.4, high=4.0, complex_=True)
 # --- orders 0 and 1 ---------------------------------------------------------------------------------------------------
 # f₁' by neighbouring orders instead of f₀ ∓ f₁/x, which is 0/0 at 0.
 
-j0 = elementwise("j0", sc.j0, (lambda out, x: -sc.j1(x),), singular=False, samples=_REAL)
-j1 = elementwise("j1", sc.j1, (lambda out, x: 0.5 * (sc.j0(x) - sc.jv(2, x)),), singular=False, samples=_REAL)
-y0 = elementwise("y0", sc.y0, (lambda out, x: -sc.y1(x),), samples=_POSITIVE)
-y1 = elementwise("y1", sc.y1, (lambda out, x: 0.5 * (sc.y0(x) - sc.yv(2, x)),), samples=_POSITIVE)
-i0 = elementwise("i0", sc.i0, (lambda out, x: sc.i1(x),), singular=False, samples=_REAL)
-i1 = elementwise("i1", sc.i1, (lambda out, x: 0.5 * (sc.i0(x) + sc.iv(2, x)),), singular=False, samples=_REAL)
-k0 = elementwise("k0", sc.k0, (lambda out, x: -sc.k1(x),), samples=_POSITIVE)
-k1 = elementwise("k1", sc.k1, (lambda out, x: -0.5 * (sc.k0(x) + sc.kv(2, x)),), samples=_POSITIVE)
+j0 = elementwise("j0", sc.j0, (lambda out, x: -sc.j1(x),), singular=False, keeps_out=False, samples=_REAL)
+j1 = elementwise(
+    "j1", sc.j1, (lambda out, x: 0.5 * (sc.j0(x) - sc.jv(2, x)),), singular=False, keeps_out=False, samples=_REAL
+)
+y0 = elementwise("y0", sc.y0, (lambda out, x: -sc.y1(x),), keeps_out=False, samples=_POSITIVE)
+y1 = elementwise("y1", sc.y1, (lambda out, x: 0.5 * (sc.y0(x) - sc.yv(2, x)),), keeps_out=False, samples=_POSITIVE)
+i0 = elementwise("i0", sc.i0, (lambda out, x: sc.i1(x),), singular=False, keeps_out=False, samples=_REAL)
+i1 = elementwise(
+    "i1", sc.i1, (lambda out, x: 0.5 * (sc.i0(x) + sc.iv(2, x)),), singular=False, keeps_out=False, samples=_REAL
+)
+k0 = elementwise("k0", sc.k0, (lambda out, x: -sc.k1(x),), keeps_out=False, samples=_POSITIVE)
+k1 = elementwise("k1", sc.k1, (lambda out, x: -0.5 * (sc.k0(x) + sc.kv(2, x)),), keeps_out=False, samples=_POSITIVE)
 
 i0e = elementwise("i0e", sc.i0e, (lambda out, x: sc.i1e(x) - np.sign(x) * out,), singular=False, samples=_POSITIVE)
 i1e = elementwise(
@@ -59,6 +63,7 @@ for _f in (sc.jv, sc.yv):
         _f.__name__,
         _f,
         (parameter(_f.__name__, "v"), lambda out, v, z, f=_f: _difference(f, v, z)),
+        keeps_out=False,
         samples=_ORDER_COMPLEX,
     )
 for _f in (sc.hankel1, sc.hankel2):
@@ -66,6 +71,7 @@ for _f in (sc.hankel1, sc.hankel2):
         _f.__name__,
         _f,
         (parameter(_f.__name__, "v"), lambda out, v, z, f=_f: _difference(f, v, z)),
+        keeps_out=False,
         samples=_ORDER_COMPLEX,
     )
 for _f, _sign in ((sc.hankel1e, -1j), (sc.hankel2e, 1j)):
@@ -75,8 +81,12 @@ for _f, _sign in ((sc.hankel1e, -1j), (sc.hankel2e, 1j)):
         (parameter(_f.__name__, "v"), lambda out, v, z, f=_f, s=_sign: _difference(f, v, z) + s * out),
         samples=_ORDER_COMPLEX,
     )
-iv = elementwise("iv", sc.iv, (parameter("iv", "v"), lambda out, v, z: _mean(sc.iv, v, z)), samples=_ORDER_COMPLEX)
-kv = elementwise("kv", sc.kv, (parameter("kv", "v"), lambda out, v, z: -_mean(sc.kv, v, z)), samples=_ORDER_COMPLEX)
+iv = elementwise(
+    "iv", sc.iv, (parameter("iv", "v"), lambda out, v, z: _mean(sc.iv, v, z)), keeps_out=False, samples=_ORDER_COMPLEX
+)
+kv = elementwise(
+    "kv", sc.kv, (parameter("kv", "v"), lambda out, v, z: -_mean(sc.kv, v, z)), keeps_out=False, samples=_ORDER_COMPLEX
+)
 kve = elementwise(
     "kve", sc.kve, (parameter("kve", "v"), lambda out, v, z: out - _mean(sc.kve, v, z)), samples=_ORDER_COMPLEX
 )
@@ -103,8 +113,12 @@ for _f in (sc.jve, sc.yve):
         (parameter(_f.__name__, "v"), lambda out, v, z, f=_f: _scaled_difference(out, v, z, f=f)),
         samples=_ORDER,
     )
-yn = elementwise("yn", sc.yn, (parameter("yn", "n"), lambda out, n, x: _difference(sc.yn, n, x)), samples=_ORDER)
-kn = elementwise("kn", sc.kn, (parameter("kn", "n"), lambda out, n, x: -_mean(sc.kn, n, x)), samples=_ORDER)
+yn = elementwise(
+    "yn", sc.yn, (parameter("yn", "n"), lambda out, n, x: _difference(sc.yn, n, x)), keeps_out=False, samples=_ORDER
+)
+kn = elementwise(
+    "kn", sc.kn, (parameter("kn", "n"), lambda out, n, x: -_mean(sc.kn, n, x)), keeps_out=False, samples=_ORDER
+)
 
 
 # --- Struve -----------------------------------------------------------------------------------------------------------
@@ -119,6 +133,7 @@ struve = elementwise(
     "struve",
     sc.struve,
     (parameter("struve", "v"), lambda out, v, x: _difference(sc.struve, v, x) + 0.5 * _struve_term(v, x)),
+    keeps_out=False,
     samples=_ORDER,
     source="DLMF 11.4.24",
 )
@@ -126,6 +141,7 @@ modstruve = elementwise(
     "modstruve",
     sc.modstruve,
     (parameter("modstruve", "v"), lambda out, v, x: _mean(sc.modstruve, v, x) + 0.5 * _struve_term(v, x)),
+    keeps_out=False,
     samples=_ORDER,
     source="DLMF 11.4.26",
 )
@@ -139,8 +155,16 @@ def _airy(i: int) -> Any:
 
 
 _AIRY = unary(-3.0, 3.0)
-airy_ai = elementwise("airy_ai", None, (lambda out, z: airy_aip(z),), impl=_airy(0), singular=False, samples=_AIRY)
-airy_aip = elementwise("airy_aip", None, (lambda out, z: z * airy_ai(z),), impl=_airy(1), singular=False, samples=_AIRY)
-airy_bi = elementwise("airy_bi", None, (lambda out, z: airy_bip(z),), impl=_airy(2), singular=False, samples=_AIRY)
-airy_bip = elementwise("airy_bip", None, (lambda out, z: z * airy_bi(z),), impl=_airy(3), singular=False, samples=_AIRY)
+airy_ai = elementwise(
+    "airy_ai", None, (lambda out, z: airy_aip(z),), impl=_airy(0), singular=False, keeps_out=False, samples=_AIRY
+)
+airy_aip = elementwise(
+    "airy_aip", None, (lambda out, z: z * airy_ai(z),), impl=_airy(1), singular=False, keeps_out=False, samples=_AIRY
+)
+airy_bi = elementwise(
+    "airy_bi", None, (lambda out, z: airy_bip(z),), impl=_airy(2), singular=False, keeps_out=False, samples=_AIRY
+)
+airy_bip = elementwise(
+    "airy_bip", None, (lambda out, z: z * airy_bi(z),), impl=_airy(3), singular=False, keeps_out=False, samples=_AIRY
+)
 UFUNCS[sc.airy] = lambda z: (airy_ai(z), airy_aip(z), airy_bi(z), airy_bip(z))

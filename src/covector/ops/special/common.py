@@ -28,7 +28,9 @@ def with_parameters(*parameters: Any, low: float, high: float, complex_: bool = 
     out = [sample(*parameters, draw(s, float, low, high), label=f"{list(s)}") for s in ((), (3,), (0,))]
     out.append(sample(*parameters, draw((2, 3), np.float32, low, high), label="float32"))
     first = np.reshape(np.asarray(parameters[0]), -1)[0]
-    out.append(sample(np.array([[first], [first + 1]]), *parameters[1:], draw((3,), float, low, high), label="broadcast"))
+    out.append(
+        sample(np.array([[first], [first + 1]]), *parameters[1:], draw((3,), float, low, high), label="broadcast")
+    )
     if complex_:
         out.append(sample(*parameters, draw((3,), complex, low, high), label="complex"))
     return out

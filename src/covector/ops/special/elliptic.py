@@ -41,6 +41,7 @@ ellipk_derivative = elementwise(
     None,
     (lambda out, m, n: ellipk_derivative(m, n + 1), None),
     impl=_ordered(lambda m: sc.elliprd(0, 1, 1 - m) / 6, 0.5),
+    keeps_out=False,
     samples=[sample(draw((3,), low=-1.0, high=0.9), 1), sample(np.array([0.0, 0.5]), 2)],
     source="DLMF 19.25.1, 15.5.2",
 )
@@ -49,21 +50,40 @@ ellipe_derivative = elementwise(
     None,
     (lambda out, m, n: ellipe_derivative(m, n + 1), None),
     impl=_ordered(lambda m: -sc.elliprd(0, 1 - m, 1) / 6, -0.5),
+    keeps_out=False,
     samples=[sample(draw((3,), low=-1.0, high=0.9), 1), sample(np.array([0.0, 0.5]), 2)],
     source="DLMF 19.25.1, 15.5.2",
 )
-ellipk = elementwise("ellipk", sc.ellipk, (lambda out, m: ellipk_derivative(m, 1),), samples=[*_MODULUS, sample(0.0)])
-ellipe = elementwise("ellipe", sc.ellipe, (lambda out, m: ellipe_derivative(m, 1),), samples=[*_MODULUS, sample(0.0)])
+ellipk = elementwise(
+    "ellipk", sc.ellipk, (lambda out, m: ellipk_derivative(m, 1),), keeps_out=False, samples=[*_MODULUS, sample(0.0)]
+)
+ellipe = elementwise(
+    "ellipe", sc.ellipe, (lambda out, m: ellipe_derivative(m, 1),), keeps_out=False, samples=[*_MODULUS, sample(0.0)]
+)
+
+
+def _ellipkm1_second(out: Any, p: Any) -> Any:
+    """From Legendre's equation (DLMF 19.4.8) for small p, whose digits 1 - p would lose."""
+    small = np.less(p, 0.5)
+    q = np.where(small, p, 0.25)
+    by_equation = (0.25 * sc.ellipkm1(q) - (1 - 2 * q) * out) / (q * (1 - q))
+    return np.where(small, by_equation, ellipk_derivative(1 - p, 2))
+
+
 ellipkm1_slope = elementwise(
     "ellipkm1_slope",
     None,
-    (lambda out, p: ellipk_derivative(1 - p, 2),),
+    (_ellipkm1_second,),
     impl=lambda p: -sc.elliprd(0, 1, p) / 6,
     samples=unary(0.2, 1.5, complex_=False),
     source="d/dp K(1-p) = -R_D(0, 1, p)/6, exact for tiny p",
 )
 ellipkm1 = elementwise(
-    "ellipkm1", sc.ellipkm1, (lambda out, p: ellipkm1_slope(p),), samples=unary(0.2, 1.5, complex_=False)
+    "ellipkm1",
+    sc.ellipkm1,
+    (lambda out, p: ellipkm1_slope(p),),
+    keeps_out=False,
+    samples=unary(0.2, 1.5, complex_=False),
 )
 
 # --- incomplete -------------------------------------------------------------------------------------------------------
@@ -80,6 +100,7 @@ ellipkinc = elementwise(
     "ellipkinc",
     sc.ellipkinc,
     (lambda out, phi, m: 1 / np.sqrt(1 - m * np.square(np.sin(phi))), parameter("ellipkinc", "m")),
+    keeps_out=False,
     samples=_amplitude_samples(),
     source="DLMF 19.2.4",
 )
@@ -87,6 +108,7 @@ ellipeinc = elementwise(
     "ellipeinc",
     sc.ellipeinc,
     (lambda out, phi, m: np.sqrt(1 - m * np.square(np.sin(phi))), parameter("ellipeinc", "m")),
+    keeps_out=False,
     samples=_amplitude_samples(),
     source="DLMF 19.2.5",
 )
@@ -107,6 +129,7 @@ jacobi_sn = elementwise(
     (lambda out, u, m: jacobi_cn(u, m) * jacobi_dn(u, m), _NO_MODULUS),
     impl=_jacobi(0),
     singular=False,
+    keeps_out=False,
     samples=_ARGUMENT,
     source="DLMF 22.13.1",
 )
@@ -116,6 +139,7 @@ jacobi_cn = elementwise(
     (lambda out, u, m: -jacobi_sn(u, m) * jacobi_dn(u, m), _NO_MODULUS),
     impl=_jacobi(1),
     singular=False,
+    keeps_out=False,
     samples=_ARGUMENT,
     source="DLMF 22.13.2",
 )
@@ -125,6 +149,7 @@ jacobi_dn = elementwise(
     (lambda out, u, m: -m * jacobi_sn(u, m) * jacobi_cn(u, m), _NO_MODULUS),
     impl=_jacobi(2),
     singular=False,
+    keeps_out=False,
     samples=_ARGUMENT,
     source="DLMF 22.13.3",
 )
@@ -134,6 +159,7 @@ jacobi_am = elementwise(
     (lambda out, u, m: jacobi_dn(u, m), _NO_MODULUS),
     impl=_jacobi(3),
     singular=False,
+    keeps_out=False,
     samples=_ARGUMENT,
     source="DLMF 22.16.3",
 )

@@ -32,6 +32,7 @@ xlogy = elementwise(
     "xlogy",
     sc.xlogy,
     (lambda out, x, y: _log(x, y), lambda out, x, y: _ratio(x, y)),
+    keeps_out=False,
     samples=binary((-2.0, 2.0), (0.3, 2.0)),
 )
 xlog1py = elementwise(
@@ -41,9 +42,12 @@ xlog1py = elementwise(
         lambda out, x, y: np.log1p(np.where(_both_zero(x, 1 + y), 0, y)),
         lambda out, x, y: _ratio(x, 1 + y),
     ),
+    keeps_out=False,
     samples=binary((-2.0, 2.0), (-0.5, 2.0)),
 )
-entr = elementwise("entr", sc.entr, (lambda out, x: -np.log(x) - 1,), samples=unary(0.2, 3.0, complex_=False))
+entr = elementwise(
+    "entr", sc.entr, (lambda out, x: -np.log(x) - 1,), keeps_out=False, samples=unary(0.2, 3.0, complex_=False)
+)
 rel_entr = elementwise(
     "rel_entr",
     sc.rel_entr,
@@ -51,6 +55,7 @@ rel_entr = elementwise(
         lambda out, x, y: np.where(_both_zero(x, y), 0, np.log(_ratio(x, y)) + 1),
         lambda out, x, y: -_ratio(x, y),
     ),
+    keeps_out=False,
     samples=_PAIR,
 )
 kl_div = elementwise(
@@ -60,6 +65,7 @@ kl_div = elementwise(
         lambda out, x, y: np.where(_both_zero(x, y), 0, np.log(_ratio(x, y))),
         lambda out, x, y: _ratio(y - x, y),
     ),
+    keeps_out=False,
     samples=_PAIR,
 )
 
@@ -67,8 +73,12 @@ kl_div = elementwise(
 
 # expit(-x) and not 1 - expit(x), which has no digits left for large x.
 expit = elementwise("expit", sc.expit, (lambda out, x: out * sc.expit(-x),), singular=False, samples=_REAL)
-log_expit = elementwise("log_expit", sc.log_expit, (lambda out, x: sc.expit(-x),), singular=False, samples=_REAL)
-logit = elementwise("logit", sc.logit, (lambda out, p: 1 / (p * (1 - p)),), samples=unary(0.1, 0.9, complex_=False))
+log_expit = elementwise(
+    "log_expit", sc.log_expit, (lambda out, x: sc.expit(-x),), singular=False, keeps_out=False, samples=_REAL
+)
+logit = elementwise(
+    "logit", sc.logit, (lambda out, p: 1 / (p * (1 - p)),), keeps_out=False, samples=unary(0.1, 0.9, complex_=False)
+)
 
 # --- robust losses ----------------------------------------------------------------------------------------------------
 
@@ -88,6 +98,7 @@ huber = elementwise(
         lambda out, delta, r: np.clip(r, -delta, delta),
     ),
     singular=False,
+    keeps_out=False,
     samples=binary((0.3, 1.0), (-3.0, 3.0), complex_=False),
 )
 pseudo_huber = elementwise(
@@ -97,5 +108,6 @@ pseudo_huber = elementwise(
         lambda out, delta, r: _pseudo_huber_scale(delta, r),
         lambda out, delta, r: r / np.sqrt(1 + np.square(r / delta)),
     ),
+    keeps_out=False,
     samples=binary((0.3, 1.0), (-3.0, 3.0), complex_=False),
 )

@@ -29,6 +29,7 @@ polygamma = elementwise(
     None,
     (None, lambda out, n, x: polygamma(n + 1, x)),
     impl=_polygamma,
+    keeps_out=False,
     samples=[sample(1, draw((), low=0.3, high=4.0)), sample(np.array([[1], [2]]), draw((3,), low=0.3, high=4.0))],
     source="DLMF 5.15.1",
 )
@@ -39,9 +40,13 @@ def _trigamma(x: Any) -> Any:
     return polygamma(1, x)
 
 
-digamma = elementwise("digamma", sc.digamma, (lambda out, x: _trigamma(x),), samples=[*_POSITIVE, *_NEGATIVE])
-gammaln = elementwise("gammaln", sc.gammaln, (lambda out, x: sc.digamma(x),), samples=[*_POSITIVE, *_NEGATIVE])
-loggamma = elementwise("loggamma", sc.loggamma, (lambda out, x: sc.digamma(x),), samples=_POSITIVE)
+digamma = elementwise(
+    "digamma", sc.digamma, (lambda out, x: _trigamma(x),), keeps_out=False, samples=[*_POSITIVE, *_NEGATIVE]
+)
+gammaln = elementwise(
+    "gammaln", sc.gammaln, (lambda out, x: sc.digamma(x),), keeps_out=False, samples=[*_POSITIVE, *_NEGATIVE]
+)
+loggamma = elementwise("loggamma", sc.loggamma, (lambda out, x: sc.digamma(x),), keeps_out=False, samples=_POSITIVE)
 gamma = elementwise("gamma", sc.gamma, (lambda out, x: out * sc.digamma(x),), samples=[*_POSITIVE, *_NEGATIVE])
 constant("gammasgn", sc.gammasgn, ufunc=sc.gammasgn, samples=_POSITIVE)
 
@@ -78,6 +83,7 @@ betaln = elementwise(
         lambda out, a, b: sc.digamma(a) - sc.digamma(a + b),
         lambda out, a, b: sc.digamma(b) - sc.digamma(a + b),
     ),
+    keeps_out=False,
     samples=binary((0.5, 3.0), (0.5, 3.0), complex_=False),
 )
 binom = elementwise(
@@ -104,6 +110,7 @@ hurwitz_zeta = elementwise(
     "zeta",
     _ufuncs._zeta,
     (parameter("zeta", "x"), lambda out, s, q: -s * _ufuncs._zeta(s + 1, q)),
+    keeps_out=False,
     samples=with_parameters(3, low=0.5, high=3.0),
     source="DLMF 25.11.17",
 )
@@ -123,10 +130,18 @@ _SHAPE = with_parameters(2, low=0.3, high=4.0)
 _QUANTILE = with_parameters(2, low=0.1, high=0.9)
 
 gammainc = elementwise(
-    "gammainc", sc.gammainc, (parameter("gammainc", "a"), lambda out, a, x: _gamma_density(a, x)), samples=_SHAPE
+    "gammainc",
+    sc.gammainc,
+    (parameter("gammainc", "a"), lambda out, a, x: _gamma_density(a, x)),
+    keeps_out=False,
+    samples=_SHAPE,
 )
 gammaincc = elementwise(
-    "gammaincc", sc.gammaincc, (parameter("gammaincc", "a"), lambda out, a, x: -_gamma_density(a, x)), samples=_SHAPE
+    "gammaincc",
+    sc.gammaincc,
+    (parameter("gammaincc", "a"), lambda out, a, x: -_gamma_density(a, x)),
+    keeps_out=False,
+    samples=_SHAPE,
 )
 gammaincinv = elementwise(
     "gammaincinv",
@@ -156,12 +171,14 @@ betainc = elementwise(
     "betainc",
     sc.betainc,
     (parameter("betainc", "a"), parameter("betainc", "b"), lambda out, a, b, x: _beta_density(a, b, x)),
+    keeps_out=False,
     samples=_UNIT,
 )
 betaincc = elementwise(
     "betaincc",
     sc.betaincc,
     (parameter("betaincc", "a"), parameter("betaincc", "b"), lambda out, a, b, x: -_beta_density(a, b, x)),
+    keeps_out=False,
     samples=_UNIT,
 )
 betaincinv = elementwise(

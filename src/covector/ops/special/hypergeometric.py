@@ -27,6 +27,7 @@ exprel_derivative = elementwise(
     (lambda out, x, n: exprel_derivative(x, n + 1), None),
     impl=_exprel_derivative,
     singular=False,
+    keeps_out=False,
     samples=[
         sample(draw((3,)), 1),
         sample(np.array([0.0, 1e-3, -30.0, 5.0]), 2),
@@ -39,6 +40,7 @@ exprel = elementwise(
     sc.exprel,
     (lambda out, x: exprel_derivative(x, 1),),
     singular=False,
+    keeps_out=False,
     samples=[*unary(complex_=False), sample(np.array([0.0, 1e-9]))],
 )
 
@@ -46,6 +48,7 @@ hyp0f1 = elementwise(
     "hyp0f1",
     sc.hyp0f1,
     (parameter("hyp0f1", "v"), lambda out, v, z: sc.hyp0f1(v + 1, z) / v),
+    keeps_out=False,
     samples=with_parameters(2, low=-2.0, high=2.0),
 )
 hyp1f1 = elementwise(
@@ -56,6 +59,7 @@ hyp1f1 = elementwise(
         parameter("hyp1f1", "b"),
         lambda out, a, b, x: sc.hyp1f1(a + 1, b + 1, x) * (a / b),
     ),
+    keeps_out=False,
     samples=with_parameters(2, 3, low=-2.0, high=2.0),
     source="DLMF 13.3.15",
 )
@@ -67,6 +71,7 @@ hyperu = elementwise(
         parameter("hyperu", "b"),
         lambda out, a, b, x: -sc.hyperu(a + 1, b + 1, x) * a,
     ),
+    keeps_out=False,
     samples=with_parameters(2, 3, low=0.5, high=2.0),
     source="DLMF 13.3.22",
 )
@@ -79,6 +84,7 @@ hyp2f1 = elementwise(
         parameter("hyp2f1", "c"),
         lambda out, a, b, c, z: sc.hyp2f1(a + 1, b + 1, c + 1, z) * (a * b / c),
     ),
+    keeps_out=False,
     samples=with_parameters(1, 2, 4, low=-0.8, high=0.8),
     source="DLMF 15.5.1",
 )

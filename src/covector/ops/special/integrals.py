@@ -17,8 +17,8 @@ from .common import parameter, with_parameters
 _POSITIVE = unary(0.3, 3.0)
 _REAL = unary(-2.0, 2.0)
 
-exp1 = elementwise("exp1", sc.exp1, (lambda out, z: -np.exp(-z) / z,), samples=_POSITIVE)
-expi = elementwise("expi", sc.expi, (lambda out, z: np.exp(z) / z,), samples=_POSITIVE)
+exp1 = elementwise("exp1", sc.exp1, (lambda out, z: -np.exp(-z) / z,), keeps_out=False, samples=_POSITIVE)
+expi = elementwise("expi", sc.expi, (lambda out, z: np.exp(z) / z,), keeps_out=False, samples=_POSITIVE)
 
 
 def _expn_derivative(out: Any, n: Any, x: Any) -> Any:
@@ -46,19 +46,45 @@ def _output(ufunc: np.ufunc, i: int) -> Any:
 
 
 si = elementwise(
-    "sine_integral", None, (lambda out, z: np.sinc(z / math.pi),), impl=_output(sc.sici, 0), singular=False, samples=_REAL
+    "sine_integral",
+    None,
+    (lambda out, z: np.sinc(z / math.pi),),
+    impl=_output(sc.sici, 0),
+    singular=False,
+    keeps_out=False,
+    samples=_REAL,
 )
-ci = elementwise("cosine_integral", None, (lambda out, z: np.cos(z) / z,), impl=_output(sc.sici, 1), samples=_POSITIVE)
+ci = elementwise(
+    "cosine_integral",
+    None,
+    (lambda out, z: np.cos(z) / z,),
+    impl=_output(sc.sici, 1),
+    keeps_out=False,
+    samples=_POSITIVE,
+)
 shi = elementwise(
-    "sinh_integral", None, (lambda out, z: _nonzero(np.sinh(z), z),), impl=_output(sc.shichi, 0), samples=_REAL
+    "sinh_integral",
+    None,
+    (lambda out, z: _nonzero(np.sinh(z), z),),
+    impl=_output(sc.shichi, 0),
+    keeps_out=False,
+    samples=_REAL,
 )
-chi = elementwise("cosh_integral", None, (lambda out, z: np.cosh(z) / z,), impl=_output(sc.shichi, 1), samples=_POSITIVE)
+chi = elementwise(
+    "cosh_integral",
+    None,
+    (lambda out, z: np.cosh(z) / z,),
+    impl=_output(sc.shichi, 1),
+    keeps_out=False,
+    samples=_POSITIVE,
+)
 fresnel_s = elementwise(
     "fresnel_s",
     None,
     (lambda out, z: np.sin(0.5 * math.pi * z * z),),
     impl=_output(sc.fresnel, 0),
     singular=False,
+    keeps_out=False,
     samples=_REAL,
 )
 fresnel_c = elementwise(
@@ -67,6 +93,7 @@ fresnel_c = elementwise(
     (lambda out, z: np.cos(0.5 * math.pi * z * z),),
     impl=_output(sc.fresnel, 1),
     singular=False,
+    keeps_out=False,
     samples=_REAL,
 )
 UFUNCS[sc.sici] = lambda z: (si(z), ci(z))

@@ -20,9 +20,25 @@ _ROOT_HALF = math.sqrt(0.5)
 _SMALL = unary(-1.5, 1.5)
 _REAL = unary(-3.0, 3.0, complex_=False)
 
-erf = elementwise("erf", sc.erf, (lambda out, x: _TWO_OVER_ROOT_PI * np.exp(-x * x),), singular=False, samples=_SMALL)
-erfc = elementwise("erfc", sc.erfc, (lambda out, x: -_TWO_OVER_ROOT_PI * np.exp(-x * x),), singular=False, samples=_SMALL)
-erfi = elementwise("erfi", sc.erfi, (lambda out, x: _TWO_OVER_ROOT_PI * np.exp(x * x),), singular=False, samples=_SMALL)
+erf = elementwise(
+    "erf", sc.erf, (lambda out, x: _TWO_OVER_ROOT_PI * np.exp(-x * x),), singular=False, keeps_out=False, samples=_SMALL
+)
+erfc = elementwise(
+    "erfc",
+    sc.erfc,
+    (lambda out, x: -_TWO_OVER_ROOT_PI * np.exp(-x * x),),
+    singular=False,
+    keeps_out=False,
+    samples=_SMALL,
+)
+erfi = elementwise(
+    "erfi",
+    sc.erfi,
+    (lambda out, x: _TWO_OVER_ROOT_PI * np.exp(x * x),),
+    singular=False,
+    keeps_out=False,
+    samples=_SMALL,
+)
 
 
 def _large(x: Any, direct: Any, sign: int, scale: float) -> Any:
@@ -67,9 +83,19 @@ erfcinv = elementwise(
     "erfcinv", sc.erfcinv, (lambda out, x: -_HALF_ROOT_PI * np.exp(out * out),), samples=unary(0.1, 1.9, complex_=False)
 )
 
-ndtr = elementwise("ndtr", sc.ndtr, (lambda out, x: np.exp(-0.5 * x * x) / _ROOT_TWO_PI,), singular=False, samples=_REAL)
+ndtr = elementwise(
+    "ndtr",
+    sc.ndtr,
+    (lambda out, x: np.exp(-0.5 * x * x) / _ROOT_TWO_PI,),
+    singular=False,
+    keeps_out=False,
+    samples=_REAL,
+)
 ndtri = elementwise(
-    "ndtri", sc.ndtri, (lambda out, p: _ROOT_TWO_PI * np.exp(0.5 * out * out),), samples=unary(0.05, 0.95, complex_=False)
+    "ndtri",
+    sc.ndtri,
+    (lambda out, p: _ROOT_TWO_PI * np.exp(0.5 * out * out),),
+    samples=unary(0.05, 0.95, complex_=False),
 )
 
 
@@ -78,7 +104,7 @@ def _inverse_mills(x: Any) -> Any:
     return (2 / _ROOT_TWO_PI) / sc.erfcx(-_ROOT_HALF * x)
 
 
-log_ndtr = elementwise("log_ndtr", sc.log_ndtr, (lambda out, x: _inverse_mills(x),), samples=_REAL)
+log_ndtr = elementwise("log_ndtr", sc.log_ndtr, (lambda out, x: _inverse_mills(x),), keeps_out=False, samples=_REAL)
 ndtri_exp = elementwise(
     "ndtri_exp",
     sc.ndtri_exp,
@@ -95,6 +121,7 @@ owens_t = elementwise(
         lambda out, h, a: np.exp(-0.5 * h * h * (1 + a * a)) / (2 * math.pi * (1 + a * a)),
     ),
     singular=False,
+    keeps_out=False,
     samples=binary(complex_=False),
     source="T(h, a) = ∫₀ᵃ exp(-h²(1+x²)/2)/(2π(1+x²)) dx (Owen 1956)",
 )

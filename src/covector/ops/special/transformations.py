@@ -19,15 +19,13 @@ _REAL = unary(complex_=False)
 
 # SciPy's own versions of functions that NumPy has too.
 elementwise("scipy_exp2", sc.exp2, (lambda out, x: _LN2 * out,), singular=False, samples=_REAL)
-elementwise("scipy_expm1", sc.expm1, (lambda out, x: np.exp(x),), singular=False, samples=unary())
-elementwise("scipy_log1p", sc.log1p, (lambda out, x: 1 / (1 + x),), samples=unary(-0.7, 2.0))
-elementwise(
-    "scipy_cbrt", sc.cbrt, (lambda out, x: 1 / (3 * np.square(out)),), samples=unary(0.1, 3.0, complex_=False)
-)
+elementwise("scipy_expm1", sc.expm1, (lambda out, x: np.exp(x),), singular=False, keeps_out=False, samples=unary())
+elementwise("scipy_log1p", sc.log1p, (lambda out, x: 1 / (1 + x),), keeps_out=False, samples=unary(-0.7, 2.0))
+elementwise("scipy_cbrt", sc.cbrt, (lambda out, x: 1 / (3 * np.square(out)),), samples=unary(0.1, 3.0, complex_=False))
 constant("scipy_round", sc.round, ufunc=sc.round, samples=_REAL)
 
 elementwise("exp10", sc.exp10, (lambda out, x: _LN10 * out,), singular=False, samples=_REAL)
-elementwise("cosm1", sc.cosm1, (lambda out, x: -np.sin(x),), singular=False, samples=_REAL)
+elementwise("cosm1", sc.cosm1, (lambda out, x: -np.sin(x),), singular=False, keeps_out=False, samples=_REAL)
 elementwise(
     "powm1",
     sc.powm1,
@@ -40,16 +38,22 @@ elementwise(
 
 # --- degrees ----------------------------------------------------------------------------------------------------------
 
-elementwise("sindg", sc.sindg, (lambda out, x: _RADIAN * sc.cosdg(x),), singular=False, samples=_REAL)
-elementwise("cosdg", sc.cosdg, (lambda out, x: -_RADIAN * sc.sindg(x),), singular=False, samples=_REAL)
+elementwise("sindg", sc.sindg, (lambda out, x: _RADIAN * sc.cosdg(x),), singular=False, keeps_out=False, samples=_REAL)
+elementwise("cosdg", sc.cosdg, (lambda out, x: -_RADIAN * sc.sindg(x),), singular=False, keeps_out=False, samples=_REAL)
 elementwise("tandg", sc.tandg, (lambda out, x: _RADIAN * (1 + out * out),), samples=_REAL)
-elementwise("cotdg", sc.cotdg, (lambda out, x: -_RADIAN * (1 + out * out),), samples=[sample(draw(s, low=20.0, high=70.0)) for s in ((), (2, 3), (0,))])
+elementwise(
+    "cotdg",
+    sc.cotdg,
+    (lambda out, x: -_RADIAN * (1 + out * out),),
+    samples=[sample(draw(s, low=20.0, high=70.0)) for s in ((), (2, 3), (0,))],
+)
 elementwise(
     "radian",
     sc.radian,
     (lambda out, d, m, s: _RADIAN, lambda out, d, m, s: _RADIAN / 60, lambda out, d, m, s: _RADIAN / 3600),
     keeps=False,
     singular=False,
+    keeps_out=False,
     samples=[sample(draw((3,)), draw((2, 1)), draw(()))],
 )
 
@@ -65,6 +69,7 @@ boxcox = elementwise(
     "boxcox",
     sc.boxcox,
     (lambda out, x, lmbda: np.power(x, lmbda - 1), lambda out, x, lmbda: _by_lambda(np.log(x), lmbda)),
+    keeps_out=False,
     samples=[*binary((0.3, 2.0), (-2.0, 2.0), complex_=False), sample(draw((3,), low=0.3), 0.0, label="log")],
 )
 boxcox1p = elementwise(
@@ -74,6 +79,7 @@ boxcox1p = elementwise(
         lambda out, x, lmbda: np.exp((lmbda - 1) * np.log1p(x)),
         lambda out, x, lmbda: _by_lambda(np.log1p(x), lmbda),
     ),
+    keeps_out=False,
     samples=binary((-0.7, 2.0), (-2.0, 2.0), complex_=False),
 )
 # Of the inverse by the implicit function theorem.
