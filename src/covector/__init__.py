@@ -4,13 +4,16 @@ Give a function written with ``import numpy as np`` to `grad`, `vjp`, `jvp`, `ja
 get its derivatives as new Python functions, which compose in any order.
 """
 
-from . import errors, functional, numpy_api, ops, testing, tree
+from typing import TYPE_CHECKING, Any
+
+from . import errors, numpy_api, ops, tree
 from .errors import (
     ConcretizationError,
     CovectorError,
     CustomRuleError,
     LeakedTracerError,
     NotDifferentiableError,
+    OverwrittenError,
     TracerConversionError,
 )
 from .transforms import (
@@ -48,6 +51,9 @@ from .transforms import (
 )
 from .tree import register_dataclass, register_pytree_node
 
+if TYPE_CHECKING:
+    from . import functional, testing
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -56,6 +62,7 @@ __all__ = [
     "CustomRuleError",
     "LeakedTracerError",
     "NotDifferentiableError",
+    "OverwrittenError",
     "ShapeDtypeStruct",
     "TracerConversionError",
     "all_gather",
@@ -95,3 +102,19 @@ __all__ = [
     "vjp",
     "vmap",
 ]
+
+# Submodules that few programs use; they load on first use.
+_LATE = ("functional", "testing")
+
+if not TYPE_CHECKING:  # else every misspelt name would pass
+
+    def __getattr__(name: str) -> Any:
+        if name in _LATE:
+            from importlib import import_module
+
+            return import_module(f".{name}", __name__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATE} - {"Any", "TYPE_CHECKING"})

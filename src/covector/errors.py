@@ -7,6 +7,7 @@ from .core.errors import (
     DegenerateWarning,
     LeakedTracerError,
     NotDifferentiableError,
+    OverwrittenError,
     TracerConversionError,
 )
 
@@ -17,5 +18,6 @@ __all__ = [
     "DegenerateWarning",
     "LeakedTracerError",
     "NotDifferentiableError",
+    "OverwrittenError",
     "TracerConversionError",
 ]

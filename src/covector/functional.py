@@ -14,9 +14,9 @@ from .transforms.arguments import check_callable, fun_name
 from .transforms.jacobian import jacfwd, jacrev
 from .transforms.jvp import finish_tangent
 from .transforms.jvp import jvp as _jvp
-from .transforms.linearization import Linearization, run_on_tape
+from .transforms.linearization import Linearization, escaped, run_on_tape
 from .transforms.stop_gradient import stop_gradient
-from .transforms.vjp import escaped, grad
+from .transforms.vjp import grad
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 

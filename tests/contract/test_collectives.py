@@ -144,6 +144,37 @@ PER_LANE = {
 }
 
 
+@cv.custom_jvp
+def coupled(x):
+    return x * cv.psum(np.sin(x), "i")
+
+
+@coupled.defjvp
+def coupled_jvp(primals, tangents):
+    (x,), (t,) = primals, tangents
+    return coupled(x), t * cv.psum(np.sin(x), "i") + x * cv.psum(np.cos(x) * t, "i")
+
+
+@cv.custom_vjp
+def summed(x):
+    return cv.psum(np.sin(x), "i") + 0 * x
+
+
+summed.defvjp(lambda x: (summed(x), x), lambda x, ct: (np.cos(x) * cv.psum(ct, "i"),))
+
+PER_LANE |= {
+    "custom_jvp": coupled,
+    "custom_vjp": summed,
+    "custom rules nested": lambda x: summed(coupled(x)) * x,
+    "checkpoint": cv.checkpoint(lambda x: np.sin(x) * cv.psum(x**2, "i") + cv.all_gather(x, "i")[0]),
+    "checkpoint closing over a lane": lambda x: cv.checkpoint(lambda v: v * x + cv.pmean(v * x, "i"))(np.cos(x)),
+    "inner map": lambda x: cv.vmap(lambda v: v * cv.psum(x, "i").sum())(x),
+    "linearize": lambda x: cv.linearize(lambda v: v * cv.psum(v, "i"), x)[1](np.cos(x)),
+    "linear_transpose": lambda x: cv.linear_transpose(lambda v: cv.psum(v, "i") * 2, x)(np.cos(x))[0],
+    "inner gradient": lambda x: cv.grad(lambda v: np.sum(np.sin(v) * cv.psum(x * v, "i")))(x),
+}
+
+
 @pytest.fixture(params=sorted(PER_LANE))
 def lane(request):
     return PER_LANE[request.param]

@@ -180,6 +180,38 @@ def test_closures_in_second_order(name, second):
     assert_allclose(second(CLOSURES[name])(3.0), 2.0 * np.sin(X).sum(), rtol=1e-12)
 
 
+def custom_jvp_of_lane(x):
+    @cv.custom_jvp
+    def f(v):
+        return x * v
+
+    f.defjvp(lambda primals, tangents: (f(*primals), x * tangents[0]))
+    return f(x**2)
+
+
+def custom_vjp_of_lane(x):
+    @cv.custom_vjp
+    def f(v):
+        return x * v
+
+    f.defvjp(lambda v: (f(v), None), lambda _, ct: (x * ct,))
+    return f(x**2)
+
+
+@pytest.mark.parametrize("lane", [custom_jvp_of_lane, custom_vjp_of_lane], ids=["custom_jvp", "custom_vjp"])
+def test_custom_rule_closing_over_a_lane_inside_the_map(lane):
+    assert_allclose(cv.vmap(lane)(X), X**3, rtol=1e-15)
+    assert_allclose(cv.vmap(lambda x: cv.vmap(lane)(x * X))(X), np.outer(X, X) ** 3, rtol=1e-14)
+
+
+@pytest.mark.parametrize("lane", [custom_jvp_of_lane, custom_vjp_of_lane], ids=["custom_jvp", "custom_vjp"])
+@pytest.mark.parametrize("outer", [lambda f: cv.grad(lambda x: f(x).sum()), lambda f: lambda x: cv.jvp(f, (x,), (x,))[1]])
+def test_custom_rule_closing_over_a_differentiated_lane_is_right_or_refused(lane, outer):
+    """The rule says nothing of the value it closes over, so a derivative by that value must not be left out silently."""
+    with pytest.raises(cv.CustomRuleError, match="closes over"):
+        outer(cv.vmap(lane))(X)
+
+
 def test_pullback_that_outlives_an_inner_scope_but_not_the_outer():
     def f(s):
         _, vjp_fn = cv.vjp(lambda x: s * x**2, X)

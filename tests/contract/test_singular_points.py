@@ -3,6 +3,8 @@
 A case is (function, point, Jacobian). Functions take one float array, return an array or a scalar.
 """
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.special
@@ -255,3 +257,28 @@ def test_complex_zero(f):
     z = np.zeros(2, complex)
     assert_array_equal(cv.grad(f)(z), np.zeros(2))
     assert cv.jvp(f, (z,), (np.array([1.0, 1j]),))[1] == 0
+
+
+# --- warnings ---------------------------------------------------------------------------------------------------------
+
+
+def floating_point_warnings(run):
+    with warnings.catch_warnings(record=True) as caught, np.errstate(all="warn"):
+        warnings.simplefilter("always")
+        run()
+    return [str(w.message) for w in caught if issubclass(w.category, RuntimeWarning)]
+
+
+@pytest.mark.parametrize("transform", ["vjp", "jvp", "jacrev", "jacfwd"])
+def test_derivatives_do_not_warn_where_the_function_does_not(row, transform):
+    """A derivative of ±inf is an answer, not an accident; NumPy's own warnings about values remain."""
+    f, x, _ = row
+    if floating_point_warnings(lambda: f(x)):
+        pytest.skip("NumPy itself warns here")
+    runs = {
+        "vjp": lambda: cv.vjp(f, x)[1](np.ones_like(f(x))),
+        "jvp": lambda: cv.jvp(f, (x,), (np.ones_like(x),)),
+        "jacrev": lambda: cv.jacrev(f)(x),
+        "jacfwd": lambda: cv.jacfwd(f)(x),
+    }
+    assert floating_point_warnings(runs[transform]) == []

@@ -7,7 +7,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from covector.core.tracer import Tracer
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "covector"
@@ -128,6 +131,20 @@ def test_files_and_functions_stay_short(path: Path) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and own_length(node) >= MAX_FUNCTION_LINES
     }
     assert not too_long
+
+
+def subclasses(cls: type) -> Iterator[type]:
+    """Yield ``cls`` and all classes derived from it."""
+    yield cls
+    for derived in cls.__subclasses__():
+        yield from subclasses(derived)
+
+
+def test_no_slot_of_a_tracer_hides_an_attribute_of_arrays() -> None:
+    classes = set(subclasses(Tracer))
+    assert len(classes) > 8
+    hidden = {cls.__name__: set(cls.__dict__.get("__slots__", ())) & set(dir(np.ndarray)) for cls in classes}
+    assert not {name: slots for name, slots in hidden.items() if slots}
 
 
 def own_length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

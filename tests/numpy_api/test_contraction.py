@@ -32,6 +32,8 @@ CASES: list[tuple[str, Callable[..., Any], list[Any]]] = [
     ("dot matrices", np.dot, [(2, 3), (3, 4)]),
     ("dot matrix vector", np.dot, [(2, 3), (3,)]),
     ("dot vector matrix", np.dot, [(3,), (3, 2)]),
+    ("dot vector square matrix", np.dot, [(3,), (3, 3)]),
+    ("dot square matrix vector", np.dot, [(3, 3), (3,)]),
     ("dot scalar", lambda x, y: np.dot(x, y) + np.dot(2.0, y), [(), (3, 2)]),
     ("dot tensors", np.dot, [(2, 3), (4, 3, 2)]),
     ("dot tensor matrix", np.dot, [(2, 2, 3), (3, 2)]),
@@ -140,6 +142,18 @@ def test_einsum_optimize(optimize: Any) -> None:
     fun = lambda *xs: np.einsum("ij,jk,kl->il", *xs, optimize=optimize)
     assert_allclose(cv.vjp(fun, *xs)[0], fun(*xs), rtol=1e-12)
     check_derivatives(fun, xs, order=1)
+
+
+def test_einsum_path_needs_shapes_only() -> None:
+    x, y, z = real(2, 3), real(3, 4), real(4, 2)
+    seen = []
+
+    def fun(x: Any) -> Any:
+        seen.append(np.einsum_path("ij,jk,kl", x, y, z)[0])
+        return np.einsum("ij,jk,kl", x, y, z, optimize=seen[-1]).sum()
+
+    assert_allclose(cv.grad(fun)(x), cv.grad(lambda x: (x @ y @ z).sum())(x), rtol=1e-12)
+    assert seen[0] == np.einsum_path("ij,jk,kl", x, y, z)[0]
 
 
 def test_einsum_with_lists_of_labels() -> None:

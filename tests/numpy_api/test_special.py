@@ -264,7 +264,6 @@ def test_complex_arguments() -> None:
         (lambda a: sc.gammaincc(a, 1.0), "`a`"),
         (lambda b: sc.betainc(1.0, b, 0.5), "`b`"),
         (lambda s: sc.zeta(s, 1.5), "`x`"),
-        (lambda s: sc.zeta(s), "`x`"),
         (lambda m: sc.ellipj(0.4, m)[0], "`m`"),
         (lambda a: sc.hyp2f1(a, 1.0, 2.0, 0.3), "`a`"),
         (lambda n: sc.expn(n - 0.5, 1.0), "`n`"),
@@ -281,6 +280,12 @@ def test_complex_digamma_and_scaled_bessel_functions_refuse() -> None:
     for fun in (sc.digamma, lambda z: sc.ive(1, z), lambda z: sc.jve(1, z)):
         with pytest.raises(NotDifferentiableError, match="complex"):
             cv.grad(fun, holomorphic=True)(1.0 + 0.5j)
+
+
+@pytest.mark.parametrize("fun", [sc.zeta, sc.zetac])
+def test_the_riemann_zeta_function_says_why(fun: Any) -> None:
+    with pytest.raises(NotDifferentiableError, match="zeta.*no closed form.*constant"):
+        cv.grad(fun)(2.5)
 
 
 def test_unknown_ufuncs_are_refused_by_name() -> None:

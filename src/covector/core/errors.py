@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os.path
 import sys
-from pathlib import Path
 
 import numpy as np
 
@@ -14,13 +14,23 @@ __all__ = [
     "DegenerateWarning",
     "LeakedTracerError",
     "NotDifferentiableError",
+    "OverwrittenError",
     "TracerConversionError",
     "caller",
 ]
 
-_OURS = str(Path(__file__).resolve().parent.parent)
+
+
+def _folder(file: str, levels: int) -> str:
+    path = os.path.realpath(file)
+    for _ in range(levels):
+        path = os.path.dirname(path)
+    return path
+
+
+_OURS = _folder(__file__, 2)
 # SciPy lies beside NumPy; it is not imported for this.
-_LIBRARIES = tuple(str(Path(np.__file__).resolve().parent.parent / name) for name in ("numpy", "scipy", "optree"))
+_LIBRARIES = tuple(os.path.join(_folder(np.__file__, 2), name) for name in ("numpy", "scipy", "optree"))
 
 
 class CovectorError(Exception):
@@ -41,6 +51,10 @@ class LeakedTracerError(CovectorError, RuntimeError):
 
 class ConcretizationError(CovectorError, TypeError):
     """Python asked for one concrete value where there is a batch of values, or none yet."""
+
+
+class OverwrittenError(CovectorError, RuntimeError):
+    """An array that a derivative needs was overwritten while the differentiated function ran."""
 
 
 class CustomRuleError(CovectorError, TypeError):

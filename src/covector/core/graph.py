@@ -160,33 +160,34 @@ def _blames_var(error: Exception) -> bool:
 class GraphTracer(TracedValue):
     """A value known by shape and dtype only."""
 
-    __slots__ = ("var",)
-    var: Var
+    # `_var`, because ndarrays have a method `var`.
+    __slots__ = ("_var",)
+    _var: Var
 
     def __init__(self, trace: GraphTrace, var: Var) -> None:
         self._trace = trace
-        self.var = var
+        self._var = var
         self.value = None
 
     @property
     def shape(self) -> Shape:
-        return self.var.aval.shape
+        return self._var.aval.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self.var.aval.dtype
+        return self._var.aval.dtype
 
     def clone(self) -> Tracer:
-        return type(self)(self._trace, self.var)  # type: ignore[arg-type]
+        return type(self)(self._trace, self._var)  # type: ignore[arg-type]
 
     def _number(self, purpose: str) -> Any:
         raise ConcretizationError(
-            f"{purpose} at {caller()} needs the value of a {self.var.aval} of which {self._trace.name} knows only "
+            f"{purpose} at {caller()} needs the value of a {self._var.aval} of which {self._trace.name} knows only "
             f"shape and dtype; use np.where, or keep the decision outside the traced function"
         )
 
     def _show(self) -> str:
-        return repr(self.var)
+        return repr(self._var)
 
 
 class GraphArray(TracedArray, GraphTracer):
@@ -225,7 +226,7 @@ class GraphTrace(Trace):
 
     def lower(self, x: Any) -> Any:
         """The variable of a tracer of ours; anything else is a constant, safe from later writes."""
-        return x.var if isinstance(x, GraphTracer) and x._trace is self else fixed(x)
+        return x._var if isinstance(x, GraphTracer) and x._trace is self else fixed(x)
 
 
 def record(function: Callable[..., Any], avals: Sequence[Aval], name: str) -> Graph:

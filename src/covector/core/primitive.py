@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 from .errors import NotDifferentiableError, caller
 from .tracer import Trace, Tracer
@@ -20,12 +21,37 @@ LATE_RULES: list[Callable[[], Any]] = []
 Rule = Callable[..., Any]
 
 
-class Sample(NamedTuple):
-    """One input on which every generic test exercises a primitive."""
+class Sample:
+    """One input on which every generic test exercises a primitive.
 
-    args: tuple[Any, ...]
-    params: dict[str, Any] = {}
-    label: str = ""
+    An argument given as a `functools.partial` is made by calling it when the arguments are first read, so that an
+    import declares samples without computing any.
+
+    Parameters
+    ----------
+    args : tuple
+        Arrays, or partials that make them.
+    params : dict
+        Static parameters.
+    label : str
+        What is particular about this sample.
+    """
+
+    __slots__ = ("_args", "label", "params")
+
+    def __init__(self, args: tuple[Any, ...], params: dict[str, Any], label: str = "") -> None:
+        self._args = args
+        self.params = params
+        self.label = label
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """The arrays to call the primitive with."""
+        self._args = tuple([x() if isinstance(x, partial) else x for x in self._args])
+        return self._args
+
+    def __repr__(self) -> str:
+        return f"Sample({self.label or self.args!r})"
 
 
 class Refuse:

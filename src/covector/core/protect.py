@@ -1,7 +1,8 @@
 """Keeps plain arrays that a derivative still needs from being changed under it.
 
 Small arrays are copied. Large ones are made read-only for as long as the transform runs, so that a write raises
-NumPy's error at the line that writes; when the derivative outlives the transform they are copied as well.
+NumPy's error at the line that writes (a write through a view made before is not caught there, but when the transform
+ends, by a sample of the elements); when the derivative outlives the transform they are copied as well.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from .errors import OverwrittenError
 from .tracer import snapshot
 
 __all__ = ["COPY_BELOW", "Holds", "fixed"]
 
 COPY_BELOW = 32768
 """Bytes up to which a copy costs less than it is worth to think about."""
+
+_SAMPLES = 1009
 
 _lock = threading.Lock()
 _held: dict[int, tuple[np.ndarray[Any, Any], int]] = {}
@@ -33,10 +37,11 @@ def fixed(x: Any) -> Any:
 class Holds:
     """The large arrays that one running transform keeps read-only."""
 
-    __slots__ = ("_arrays",)
+    __slots__ = ("_arrays", "_samples")
 
     def __init__(self) -> None:
         self._arrays: list[np.ndarray[Any, Any]] = []
+        self._samples: list[tuple[np.ndarray[Any, Any], bytes]] = []
 
     def argument(self, x: Any) -> Any:
         """Return the leaf `x` of an argument such that neither a later write nor an assignment changes it."""
@@ -63,6 +68,17 @@ class Holds:
             else:
                 return
         self._arrays.append(x)
+        if x.base is None:
+            self._samples.append((x, _sample(x)))
+
+    def verify(self) -> None:
+        """Raise if an array was changed after all, through a view made before, which no flag reaches."""
+        for x, before in self._samples:
+            if _sample(x) != before:
+                raise OverwrittenError(
+                    f"an array of shape {x.shape} and dtype {x.dtype} that the derivative needs was overwritten while "
+                    f"the function ran, through a view made before; let the function work on a copy of it"
+                )
 
     def release(self) -> None:
         """Give the arrays back as they were."""
@@ -76,6 +92,12 @@ class Holds:
                     del _held[id(x)]
                     array.flags.writeable = True
         self._arrays.clear()
+        self._samples.clear()
+
+
+def _sample(x: np.ndarray[Any, Any]) -> bytes:
+    """About a thousand evenly spread elements of a contiguous array: enough to notice that it was overwritten."""
+    return x.reshape(-1, order="A")[:: max(1, x.size // _SAMPLES)].tobytes()
 
 
 def _owners_first(arrays: list[np.ndarray[Any, Any]]) -> Iterable[np.ndarray[Any, Any]]:

@@ -158,7 +158,7 @@ class TracedValue(Tracer):
     __lshift__, __rlshift__ = _binary(np.left_shift), _binary(np.left_shift, True)
     __rshift__, __rrshift__ = _binary(np.right_shift), _binary(np.right_shift, True)
     __lt__, __le__, __gt__, __ge__ = _binary(np.less), _binary(np.less_equal), _binary(np.greater), _binary(np.greater_equal)
-    __eq__, __ne__ = _binary(np.equal), _binary(np.not_equal)  # type: ignore[assignment]
+    __eq__, __ne__ = _binary(np.equal), _binary(np.not_equal)
     __hash__ = None  # type: ignore[assignment]
     __neg__, __pos__, __abs__, __invert__ = _unary(np.negative), _unary(np.positive), _unary(np.absolute), _unary(np.invert)
 
@@ -177,13 +177,13 @@ class TracedValue(Tracer):
         return self._number("index").__index__()  # type: ignore[no-any-return]
 
     def __trunc__(self) -> int:
-        return math.trunc(self._number("math.trunc"))
+        return math.trunc(self._number("math.trunc"))  # type: ignore[no-any-return]
 
     def __floor__(self) -> int:
-        return math.floor(self._number("math.floor"))
+        return math.floor(self._number("math.floor"))  # type: ignore[no-any-return]
 
     def __ceil__(self) -> int:
-        return math.ceil(self._number("math.ceil"))
+        return math.ceil(self._number("math.ceil"))  # type: ignore[no-any-return]
 
     def _number(self, purpose: str) -> Any:
         """Return the plain value, for questions that have no derivative; traces without a single one raise."""
@@ -272,7 +272,7 @@ class TracedValue(Tracer):
     def __deepcopy__(self, memo: Any) -> Tracer:
         return self.clone()
 
-    def __reduce__(self) -> NoReturn:  # type: ignore[override]
+    def __reduce__(self) -> NoReturn:
         raise TracerConversionError(
             f"pickling a value traced by {self._trace.name} at {caller()} would drop its derivative; "
             f"return it from the transformed function first"

@@ -56,6 +56,10 @@ class Tracer:
     _trace: Trace
     value: Any
 
+    if TYPE_CHECKING:
+        # What an array has, every tracer in use has: they all derive from `TracedValue`.
+        def __getattr__(self, name: str) -> Any: ...
+
     def clone(self) -> Tracer:
         """Return another handle onto the same value, unaffected by later changes of this one."""
         raise NotImplementedError

@@ -31,7 +31,7 @@ _insertion_order.__enter__()
 
 T = TypeVar("T")
 TreeDef = optree.PyTreeSpec
-LEAF: TreeDef = optree.tree_structure(0.0, namespace=_NAMESPACE)
+LEAF: TreeDef = optree.tree_structure(0.0, namespace=_NAMESPACE)  # type: ignore[arg-type]
 _ARRAYS = frozenset((np.ndarray, float, int, complex, bool, np.float64, np.float32, np.complex128, np.int64))
 
 
@@ -252,7 +252,7 @@ def register_pytree_node(
     >>> covector.grad(lambda p: p.x * p.y)(Point(2.0, 3.0)).x
     np.float64(3.0)
     """
-    optree.register_pytree_node(cls, lambda x: tuple(flatten(x))[:2], unflatten, namespace=_NAMESPACE)  # type: ignore[arg-type,type-var]
+    optree.register_pytree_node(cls, lambda x: tuple(flatten(x))[:2], unflatten, namespace=_NAMESPACE)  # type: ignore[arg-type]
     return cls
 
 

@@ -18,7 +18,7 @@ from .contraction import without_ones
 from .register import implements, no_out
 from .structural import transpose
 
-__all__ = ["einsum"]
+__all__ = ["einsum", "einsum_path"]
 
 Labels = tuple[int, ...]
 
@@ -137,7 +137,7 @@ def _contract(a: Any, i: Labels, b: Any, j: Labels, kept: set[int], order: Label
 
 @implements(np.einsum)
 def einsum(
-    *operands: Any, out: Any = None, dtype: Any = None, order: str = "K", casting: str = "safe", optimize: Any = False
+    *operands: Any, out: Any = None, dtype: Any = None, order: str = "K", casting: Any = "safe", optimize: Any = False
 ) -> Any:
     no_out("einsum", out)
     subscripts, arrays = _split(operands)
@@ -168,3 +168,10 @@ def _evaluate(program: _Program, arrays: list[Any]) -> Any:
         pending.append((x, labels))
     ((x, labels),) = pending
     return _arranged(*_sum_over(x, labels, set(output)), output, sizes)
+
+
+@implements(np.einsum_path)
+def einsum_path(*operands: Any, optimize: Any = "greedy", einsum_call: Any = False) -> Any:
+    subscripts, arrays = _split(operands)
+    stand_ins = [np.broadcast_to(np.empty(()), shape_of(x)) for x in arrays]
+    return np.einsum_path(subscripts, *stand_ins, optimize=optimize, einsum_call=einsum_call)

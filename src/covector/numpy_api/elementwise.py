@@ -226,7 +226,7 @@ def isneginf(x: Any, out: Any = None) -> Any:
 
 
 def _dtypes(xs: Any) -> list[Any]:
-    return [x.dtype if isinstance(x, Tracer) else x for x in xs]
+    return [dtype_of(x) if isinstance(x, Tracer) else x for x in xs]
 
 
 @implements(np.result_type)
@@ -241,7 +241,7 @@ def can_cast(from_: Any, to: Any, casting: str = "safe") -> bool:
 
 @implements(np.min_scalar_type)
 def min_scalar_type(a: Any, /) -> np.dtype[Any]:
-    return a.dtype  # type: ignore[no-any-return]
+    return a.dtype
 
 
 @implements(np.common_type)

@@ -57,7 +57,7 @@ def _plain_index(i: Any) -> Any:
 
 
 def _bound(b: Any) -> int:
-    if isinstance(b, Tracer) and b.dtype.kind in "iu":  # type: ignore[attr-defined]
+    if isinstance(b, Tracer) and b.dtype.kind in "iu":
         # Under vmap and abstract tracing the length of the slice would depend on a value.
         raise ConcretizationError(
             f"a slice at {caller()} has a traced bound, so its length depends on a value; "

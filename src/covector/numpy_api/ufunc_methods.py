@@ -19,7 +19,7 @@ from .register import no_out
 __all__ = ["accumulate", "call", "outer", "reduce", "reduceat"]
 
 # The ufuncs whose reductions are functions of their own.
-_REDUCTIONS = {
+_REDUCTIONS: dict[np.ufunc, Any] = {
     np.add: np.sum,
     np.multiply: np.prod,
     np.maximum: np.max,
@@ -27,7 +27,7 @@ _REDUCTIONS = {
     np.logical_and: np.all,
     np.logical_or: np.any,
 }
-_CUMULATIVE = {np.add: np.cumsum, np.multiply: np.cumprod}
+_CUMULATIVE: dict[np.ufunc, Any] = {np.add: np.cumsum, np.multiply: np.cumprod}
 
 # f(f(a, b), c) = f(a, f(b, c)), so that halves can be combined: n elements in log₂ n steps instead of n.
 _ASSOCIATIVE = frozenset(

@@ -74,6 +74,8 @@ convolve_p = multilinear(
         sample(draw((3,), np.float32, key="a"), draw((2,), np.float32, key="v"), mode="full"),
         sample(draw((2, 4), key="a"), draw((2,), key="v"), mode="valid", label="lanes"),
         sample(draw((2, 3), key="a"), draw((2, 2), key="v"), mode="full", label="lanes"),
+        sample(draw((1,), key="a"), draw((1,), key="v"), mode="full", label="[1]"),
+        sample(draw((0, 2), key="a"), draw((2,), key="v"), mode="valid", label="no lanes"),
     ],
     numpy=(np.convolve, np.correlate),
 )

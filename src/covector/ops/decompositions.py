@@ -20,7 +20,7 @@ from ..core.values import Aval, Shape, dtype_of
 from .contraction import mT
 from .families import batch_elementwise, constant, general, like
 from .linalg import leading_axes, mH, real_dtype, square_samples
-from .samples import draw, sample
+from .samples import deferred, draw, sample
 
 __all__ = ["cholesky_p", "eig_p", "eigh_p", "eigvalsh_p", "qr_p", "svd_p", "svdvals_p"]
 
@@ -40,8 +40,9 @@ def _hermitian(t: Any, lower: bool) -> Any:
     return strict + mH(strict) + np.real(t) * eye
 
 
+@deferred
 def _hermitian_sample(shape: Shape, dtype: Any = float) -> Any:
-    x = draw(shape, dtype, -0.3, 0.3, key="hermitian")
+    x = draw(shape, dtype, -0.3, 0.3, key="hermitian")()
     return (x + np.conj(np.swapaxes(x, -1, -2))) / 2 + np.diag(np.arange(1, shape[-1] + 1)).astype(dtype)
 
 
@@ -105,6 +106,9 @@ over_gaps_p = Primitive(
     samples=[
         sample(draw((2, 2)), np.array([[2.0, 0.5], [-0.5, 3.0]]), np.float64(0.1), label="2x2"),
         sample(draw((2, 2), complex), draw((2, 1), float, 1.0, 2.0), np.float64(0.1), label="complex"),
+        sample(draw((2,), np.float32), draw((2,), np.float32, 1.0, 2.0), np.float32(0.1), label="float32"),
+        sample(draw(()), np.float64(1.5), np.float64(0.1), label="[]"),
+        sample(draw((0,)), np.array([1.5]), np.float64(0.1), label="empty"),
     ],
     source="x/gap, and 0 where |gap| ≤ width: inside a cluster first-order perturbation leaves a rotation open",
     family="general",
@@ -312,6 +316,8 @@ _REAL: list[tuple[Shape, Any]] = [
     ((3, 3), float),
     ((2, 4, 2), float),
     ((3, 2), np.float32),
+    ((1, 1), float),
+    ((0, 0), float),
 ]
 _COMPLEX: list[tuple[Shape, Any]] = [((3, 2), complex), ((2, 2), complex), ((2, 3), complex)]
 

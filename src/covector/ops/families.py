@@ -28,6 +28,7 @@ from ..core.graph import Var, record
 from ..core.primitive import Primitive, Refuse, Rule, bind
 from ..core.tracer import Tracer
 from ..core.values import Aval, Shape, aval_of, dtype_of, shape_of
+from .samples import binary
 
 __all__ = ["constant", "elementwise", "general", "linear", "multilinear", "product", "weighted"]
 
@@ -191,7 +192,7 @@ def elementwise(
                 # The sum over broadcast axes comes first, so that the negative is taken of fewer elements.
                 cts.append(ct if partial == 1 else -unbroadcast(ct, args[len(cts)]))
             else:
-                cts.append(times(ct, partial(out, *args)))  # type: ignore[misc,operator]
+                cts.append(times(ct, partial(out, *args)))  # type: ignore[operator]
         return cts
 
     primitive = Primitive(
@@ -232,6 +233,7 @@ product_p = elementwise(
     impl=product,
     products=(product, masked_product),
     singular=False,
+    samples=binary(),
     source="multiplication with 0·inf = 0·nan = 0 in its first argument",
 )
 masked_product_p = elementwise(
@@ -241,6 +243,7 @@ masked_product_p = elementwise(
     impl=masked_product,
     products=(masked_product, masked_product),
     singular=False,
+    samples=binary(),
     source="multiplication with 0·inf = 0·nan = 0 in both arguments",
 )
 

@@ -57,6 +57,8 @@ slice_p = linear(
         *[sample(draw(s), index=i, label=f"{list(s)}{i}") for s, i in _BASIC],
         sample(draw((4,), np.float32), index=(slice(1, None),)),
         sample(draw((4,), complex), index=(slice(1, None, 2),)),
+        sample(draw((1,)), index=(0,), label="[1]"),
+        sample(draw((0, 2)), index=(_ALL, 1), label="empty"),
     ],
 )
 
@@ -71,6 +73,7 @@ unslice_p = linear(
     samples=[
         *[sample(draw(_sliced_shape(s, i)), index=i, shape=s, label=f"{list(s)}{i}") for s, i in _BASIC],
         sample(draw((2,), complex), index=(slice(1, None, 2),), shape=(4,)),
+        sample(draw((2,), np.float32), index=(slice(1, 3),), shape=(4,), label="float32"),
     ],
 )
 
@@ -142,7 +145,8 @@ def _scatter_samples() -> list[Sample]:
     for shape, indices in _GATHER:
         v = draw(_index_shape(indices) + shape[len(indices) :])
         out.append(sample(v, *indices, shape=shape, unique=False, label=f"{list(shape)}"))
-    return out
+    v = draw((2,), np.float32)
+    return [*out, sample(v, np.array([1, 1]), shape=(3,), unique=False, label="float32")]
 
 
 gather_p = linear(
@@ -157,6 +161,7 @@ gather_p = linear(
         *[sample(draw(s), *i, unique=False, label=f"{list(s)}") for s, i in _GATHER],
         sample(draw((4,), complex), np.array([1, 3]), unique=True),
         sample(draw((4,), np.float32), np.array([1, 3]), unique=True),
+        sample(draw((1,)), np.array([0]), unique=True, label="[1]"),
     ],
 )
 

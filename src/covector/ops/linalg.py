@@ -11,8 +11,8 @@ from ..core.cotangents import unbroadcast
 from ..core.primitive import Primitive, Sample
 from ..core.values import Aval, Shape, dtype_of, shape_of
 from .contraction import contract_p, mT
-from .families import constant, general, like
-from .samples import draw, sample
+from .families import batch_elementwise, constant, general, like
+from .samples import deferred, draw, sample
 
 __all__ = ["cofactor_p", "det_p", "inv_p", "lstsq_p", "mH", "matrix_rank_p", "pinv_p", "slogdet_p", "solve_p"]
 
@@ -27,9 +27,10 @@ def leading_axes(primitive: Any) -> Any:
     return lambda trace, args, batched, **params: primitive()(*args, **params)
 
 
+@deferred
 def well_conditioned(shape: Shape, dtype: Any = float, key: object = 0) -> Any:
     """Return square matrices with eigenvalues away from zero and from each other, for samples."""
-    return draw(shape, dtype, -0.5, 0.5, key=key) + np.diag(np.arange(1, shape[-1] + 1)).astype(dtype)
+    return draw(shape, dtype, -0.5, 0.5, key=key)() + np.diag(np.arange(1, shape[-1] + 1)).astype(dtype)
 
 
 def square_samples(key: object = 0) -> list[Sample]:
@@ -242,7 +243,7 @@ cofactor_derivative_p = Primitive(
     lambda a, t: Aval(np.broadcast_shapes(a.shape, t.shape), np.result_type(a.dtype, t.dtype)),
     _cofactor_derivative_jvp,
     _cofactor_derivative_vjp,
-    leading_axes(lambda: cofactor_derivative_p),
+    batch_elementwise(lambda: cofactor_derivative_p),  # two stacks, which need not have the same rank
     samples=[
         sample(well_conditioned((3, 3)), draw((3, 3), key=1), label="3x3"),
         sample(well_conditioned((2, 2, 2)), draw((2, 2, 2), key=1), label="stack"),
@@ -371,6 +372,7 @@ lstsq_p = general(
         sample(draw((2, 3)), draw((2, 1), key="b"), 1e-15, label="wide"),
         sample(draw((3, 2), np.float32), draw((3, 1), np.float32, key="b"), 1e-6, label="float32"),
         sample(draw((3, 2), complex), draw((3, 1), complex, key="b"), 1e-15, label="complex"),
+        sample(draw((1, 1)), draw((1, 1), key="b"), 1e-15, label="1x1"),
     ],
     source="Golub & Pereyra 1973, The differentiation of pseudo-inverses, applied to pinv(a) @ b at constant rank",
     numpy=(np.linalg.lstsq,),

@@ -63,6 +63,6 @@ unwrap_shift = constant(
     ),
     samples=[
         sample(np.array([0.0, 3.0, 6.0, 9.5, 13.0]), discont=np.pi, axis=0, period=2 * np.pi),
-        sample(5 * draw((2, 4), np.float32), discont=np.pi, axis=1, period=2 * np.pi),
+        sample(draw((2, 4), np.float32, -10.0, 10.0), discont=np.pi, axis=1, period=2 * np.pi),
     ],
 )

@@ -1,22 +1,42 @@
-"""Building blocks for the samples in declarations: reproducible arrays that generic tests feed to every primitive."""
+"""Building blocks for the samples in declarations: reproducible arrays that generic tests feed to every primitive.
+
+Nothing is drawn until a sample is read: random numbers would take a good part of the time of ``import covector``.
+"""
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
 
 from ..core.primitive import Sample
 
-__all__ = ["binary", "draw", "sample", "unary"]
+__all__ = ["binary", "deferred", "draw", "sample", "unary"]
 
 Shape = tuple[int, ...]
 
 
+def deferred(make: Callable[..., Any]) -> Callable[..., partial[Any]]:
+    """Decorate a function that makes an argument of a sample: it then runs when the sample is first read."""
+
+    @wraps(make)
+    def later(*args: Any, **kwargs: Any) -> partial[Any]:
+        return partial(make, *args, **kwargs)
+
+    return later
+
+
+@deferred
 def draw(shape: Shape = (), dtype: Any = float, low: float = -2.0, high: float = 2.0, key: object = 0) -> Any:
-    """Return an array of values spread over ``(low, high)``, the same for the same arguments; a scalar for ``()``."""
+    """Return an array of values spread over ``(low, high)``, the same for the same arguments; a scalar for ``()``.
+
+    ``draw(...)`` stands for the array in a sample and ``draw(...)()`` is the array; functions that compute with it
+    are `deferred` themselves.
+    """
+    import zlib
+
     dtype = np.dtype(dtype)
     rng = np.random.default_rng(zlib.crc32(repr((shape, dtype.str, low, high, key)).encode()))
     if dtype.kind in "iu":
@@ -30,7 +50,7 @@ def draw(shape: Shape = (), dtype: Any = float, low: float = -2.0, high: float =
 
 
 def sample(*args: Any, label: str = "", **params: Any) -> Sample:
-    """Return one sample with the given arrays and static parameters."""
+    """Return one sample with the given arrays, drawn or literal, and static parameters."""
     return Sample(args, params, label)
 
 

@@ -100,6 +100,7 @@ broadcast_p = linear(
         sample(draw((2,), np.float32), shape=(2, 3), axes=(0,)),
         sample(draw((2, 1), complex), shape=(2, 3), axes=(0, 1)),
         sample(draw((1,)), shape=(0, 2), axes=(1,)),
+        sample(draw((0,)), shape=(2, 0), axes=(1,)),
     ],
     numpy=(np.broadcast_to,),
 )
@@ -165,6 +166,7 @@ concat_p = Primitive(
         sample(draw((2, 1)), draw((2, 3), np.float32), draw((2, 0)), axis=1),
         sample(draw((2,), complex), draw((1,)), axis=0, label="complex,real"),
         sample(draw((3,), np.float32), axis=0),
+        sample(draw((1,)), axis=0),
     ],
     family="concat",
     keeps=False,

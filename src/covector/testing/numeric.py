@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.values import is_weak
+
 __all__ = ["numeric_jvp"]
 
 Leaves = Sequence[Any]
@@ -38,7 +40,9 @@ def _close(a: Any, b: Any) -> bool:
 
 
 def _moved(leaves: Leaves, tangents: Leaves, step: complex) -> list[Any]:
-    return [x if t is None else x + step * t for x, t in zip(leaves, tangents, strict=True)]
+    # A Python number stays one, because it gives way to the dtype of arrays.
+    moved = [x if t is None else x + step * t for x, t in zip(leaves, tangents, strict=True)]
+    return [np.asarray(m).item() if is_weak(x) else m for x, m in zip(leaves, moved, strict=True)]
 
 
 def _richardson(fun: Function, leaves: Leaves, tangents: Leaves, step: float) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from functools import wraps
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..core.tracer import Tracer
 from ..core.values import Aval, Shape, aval_of, is_plain, shape_of
 from .arguments import check_callable, output_leaves
 from .call import as_numpy
+from .collectives import bound_trace
 from .forward import ForwardTrace, ForwardTracer
 from .grad_mode import blocked_level
 from .reverse import ReverseTrace, ReverseTracer, pull_back
@@ -35,10 +37,10 @@ class _RecordTracer(GraphTracer):
 
     @property
     def shape(self) -> Shape:
-        return self.var.aval.shape
+        return self._var.aval.shape
 
     def clone(self) -> Tracer:
-        return type(self)(self._trace, self.var, self.value)  # type: ignore[arg-type]
+        return type(self)(self._trace, self._var, self.value)  # type: ignore[arg-type]
 
     def _number(self, purpose: str) -> Any:
         return self.value._number(purpose) if isinstance(self.value, Tracer) else self.value
@@ -87,7 +89,7 @@ class _RecordTrace(GraphTrace):
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         self.check_alive(primitive)
         xs = [self.capture(x) for x in args]
-        inputs = [x.var if isinstance(x, _RecordTracer) else fixed(x) for x in xs]
+        inputs = [x._var if isinstance(x, _RecordTracer) else fixed(x) for x in xs]
         out = bind(primitive, [x.value if isinstance(x, _RecordTracer) else x for x in xs], params)
         if blocked_level() >= self.level:
             return out
@@ -132,8 +134,25 @@ def _vjp(ct: Any, wanted: Sequence[bool], out: Any, args: Sequence[Any], *, grap
 
 def _batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], *, graph: Graph, **_: Any) -> Any:
     axes = tuple(0 if b else None for b in batched)
-    mapped = vmap(lambda *xs: tuple(graph.run(*xs)), in_axes=axes, axis_size=trace.size)
+    name = trace.axis_name
+
+    def lane(*xs: Any) -> tuple[Any, ...]:
+        # The recorded collectives name the trace of the map that has come to its end; this one takes its place.
+        program = graph if name is None else _renamed(graph, trace, bound_trace(name, "checkpoint"))
+        return tuple(program.run(*xs))
+
+    mapped = vmap(lane, in_axes=axes, axis_size=trace.size, axis_name=name)
     return tuple(_checkpointed(mapped, args)[0])
+
+
+def _renamed(graph: Graph, old: Any, new: Any) -> Graph:
+    """The program with one axis in place of another."""
+    out = copy(graph)
+    out.equations = [
+        Equation(eq.primitive, eq.inputs, {k: new if v is old else v for k, v in eq.params.items()}, eq.outputs)
+        for eq in graph.equations
+    ]
+    return out
 
 
 checkpoint_p = Primitive(
@@ -158,7 +177,7 @@ def _checkpointed(fun: Callable[..., Any], leaves: Sequence[Any]) -> tuple[list[
     finally:
         trace.alive = False
     graph = trace.graph
-    graph.outputs = [x.var if isinstance(x, _RecordTracer) else x for x in out]
+    graph.outputs = [x._var if isinstance(x, _RecordTracer) else x for x in out]
     values = tuple(as_numpy(x.value) if isinstance(x, _RecordTracer) else x for x in out)
     known = values if all(is_plain(x) for x in values) else None
     inputs = [*leaves, *[x for x, _ in trace.captured]]

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..core import tree
 from ..core.errors import caller
+from ..core.graph import GraphTracer
 from ..core.primitive import Primitive, bind
 from ..core.tracer import Tracer
 from ..core.values import Aval, dtype_of, shape_of
@@ -48,6 +49,8 @@ def varies(x: Any, trace: BatchTrace) -> bool:
             return True
         if isinstance(x, ForwardTracer) and varies(x.tangent, trace):
             return True
+        if isinstance(x, GraphTracer) and x.value is None:
+            return True  # not known before the program runs; taken as varying, a shared value gives the same sums
         x = x.value
     return False
 

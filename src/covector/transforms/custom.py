@@ -35,14 +35,14 @@ class _JvpRule:
         self.fun = fun
         self.rule = rule
 
-    def batched(self, axes: tuple[int | None, ...]) -> _JvpRule:
+    def batched(self, axes: tuple[int | None, ...], name: Any) -> _JvpRule:
         def rule(primals: Sequence[Any], tangents: Sequence[Any]) -> Sequence[Any]:
             # A None tangent (of an integer) is an empty subtree, which has no axis.
             t_axes = tuple(None if t is None else a for t, a in zip(tangents, axes, strict=True))
-            mapped = vmap(lambda p, t: tuple(self.rule(p, t)), in_axes=(axes, t_axes))
+            mapped = vmap(lambda p, t: tuple(self.rule(p, t)), in_axes=(axes, t_axes), axis_name=name)
             return mapped(tuple(primals), tuple(tangents))  # type: ignore[no-any-return]
 
-        return _JvpRule(vmap(lambda *xs: tuple(self.fun(*xs)), in_axes=axes), rule)
+        return _JvpRule(vmap(lambda *xs: tuple(self.fun(*xs)), in_axes=axes, axis_name=name), rule)
 
 
 class _VjpRule:
@@ -53,13 +53,13 @@ class _VjpRule:
         self.fwd = fwd
         self.bwd = bwd
 
-    def batched(self, axes: tuple[int | None, ...]) -> _VjpRule:
+    def batched(self, axes: tuple[int | None, ...], name: Any) -> _VjpRule:
         def bwd(residual: Any, cts: Sequence[Any]) -> Sequence[Any]:
-            out = vmap(lambda r, c: tuple(self.bwd(r, c)))(residual, tuple(cts))
+            out = vmap(lambda r, c: tuple(self.bwd(r, c)), axis_name=name)(residual, tuple(cts))
             return [c if a == 0 or c is None else c.sum(axis=0) for c, a in zip(out, axes, strict=True)]
 
-        fwd = vmap(lambda *xs: self.fwd(*xs), in_axes=axes)
-        return _VjpRule(vmap(lambda *xs: tuple(self.fun(*xs)), in_axes=axes), fwd, bwd)
+        fwd = vmap(lambda *xs: self.fwd(*xs), in_axes=axes, axis_name=name)
+        return _VjpRule(vmap(lambda *xs: tuple(self.fun(*xs)), in_axes=axes, axis_name=name), fwd, bwd)
 
 
 def _impl(*args: Any, rule: Any) -> tuple[Any, ...]:
@@ -73,7 +73,7 @@ def _abstract(*avals: Aval, rule: Any) -> tuple[Aval, ...]:
 def _batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
     def batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], *, rule: Any, **_: Any) -> Any:
         axes = tuple(0 if b else None for b in batched)
-        return bind(primitive(), args, {"rule": rule.batched(axes)})
+        return bind(primitive(), args, {"rule": rule.batched(axes, trace.axis_name)})
 
     return batch
 
@@ -186,7 +186,7 @@ class _Custom:
         check_callable(fun, self.kind)
         self.fun = fun
         self.nondiff_argnums = tuple(nondiff_argnums)
-        update_wrapper(self, fun)
+        update_wrapper(self, fun)  # type: ignore[arg-type]
 
     def _split(self, args: tuple[Any, ...]) -> tuple[list[Any], tuple[Any, ...], Callable[..., Any]]:
         """Return the static arguments, the others, and the function of the others alone."""
@@ -381,7 +381,7 @@ class custom_vjp(_Custom):  # noqa: N801
             cts = treedef.flatten_up_to(ct)
         except ValueError:
             raise self._mismatch("a cotangent", ct, treedef) from None
-        out = []
+        out: list[Any] = []
         for y, c in zip(leaves, cts, strict=True):
             if c is None or dtype_of(y).kind not in "fc":
                 out.append(None)

@@ -163,6 +163,8 @@ def run_on_tape(
             lin.out_avals.append(Aval(x.shape, x.dtype) if type(x) is np.ndarray else aval_of(x))
         if named := named_axes():
             lin.out_axes = [[axis for _, axis in named if varies(x, axis)] for x in out]
+        if trace.holds is not None:
+            trace.holds.verify()
     finally:
         trace.close()
     return out, lin, aux

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..core import tree
 from ..core.errors import NotDifferentiableError
+from ..core.graph import Graph
 from .abstract import traced_graph
 from .arguments import check_callable, fun_name, show_tree
 from .jvp import check_tangent, finish_tangent, jvp
@@ -151,6 +152,7 @@ class _Transposed(Pullback):
     """The transpose of a recorded linear program."""
 
     __slots__ = ("graph",)
+    graph: Graph
 
     def __call__(self, ct: Any, /) -> tuple[Any, ...]:
         cts = self.check(ct)

@@ -108,7 +108,7 @@ class ReverseTrace(Trace):
         for x in args:
             if isinstance(x, Tracer):
                 if x._trace is self:
-                    parents.append(x.slot)  # type: ignore[attr-defined]
+                    parents.append(x.slot)
                     x = x.value
                     if isinstance(x, Tracer):
                         plain = False

@@ -188,7 +188,8 @@ def _value_and_grad(
     transform: str, fun: Any, argnums: Any, has_aux: bool, holomorphic: bool, args: Any, kwargs: Any
 ) -> tuple[Any, Any, Any]:
     if len(args) == 1 and not kwargs and (argnums == 0):
-        bound, primals, positions = fun, args, (0,)
+        positions: tuple[int, ...] = (0,)
+        bound, primals = fun, args
     else:
         bound, primals, positions = bind_arguments(transform, fun, argnums, args, kwargs)
     out, lin, aux = run_on_tape(

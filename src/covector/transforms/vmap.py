@@ -203,7 +203,7 @@ def _mapped_leaves(fun: Any, in_axes: Any, args: tuple[Any, ...], kwargs: dict[s
 
 
 def _batch_size(fun: Any, leaves: Any, axes: Any, treedef: Any, axis_size: int | None, count: int) -> int:
-    sizes = [(i, shape_of(x)[a], a) for i, (x, a) in enumerate(zip(leaves, axes, strict=True)) if a is not None]
+    sizes: list[tuple[int, int, int]] = [(i, shape_of(x)[a], a) for i, (x, a) in enumerate(zip(leaves, axes, strict=True)) if a is not None]
     found = {n for _, n, _ in sizes}
     if axis_size is not None:
         found.add(axis_size)

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import special as sc
 from scipy.special import _ufuncs
 
+from ...core.dispatch import REFUSED
 from ...core.values import dtype_of
 from ..families import constant, elementwise
 from ..samples import binary, draw, sample, unary
@@ -114,8 +115,8 @@ hurwitz_zeta = elementwise(
     samples=with_parameters(3, low=0.5, high=3.0),
     source="DLMF 25.11.17",
 )
-elementwise("riemann_zeta", _ufuncs._riemann_zeta, (parameter("zeta", "x"),))
-elementwise("zetac", sc.zetac, (parameter("zetac", "x"),))
+for _ufunc in (_ufuncs._riemann_zeta, sc.zetac):
+    REFUSED[_ufunc] = "its derivative has no closed form in functions that SciPy offers; keep its argument constant"
 
 
 # --- incomplete gamma -------------------------------------------------------------------------------------------------

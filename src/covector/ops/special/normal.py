@@ -48,7 +48,7 @@ def _large(x: Any, direct: Any, sign: int, scale: float) -> Any:
     far = np.greater(x if sign < 0 else np.absolute(x), 25)
     y = np.where(far, x, 30)
     ratio = (0.5 * sign) / (y * y)
-    total = 0
+    total: Any = 0
     for k in range(8, 0, -1):
         total = ratio * (2 * k + 1) * (1 + total)
     return np.where(far, scale / (y * y) * (1 + total), direct)
