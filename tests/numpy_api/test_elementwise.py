@@ -571,6 +571,35 @@ def test_emath(fun: Callable[..., Any], args: tuple[Any, ...]) -> None:
         cv.vmap(np.emath.sqrt)(args[0].real)
 
 
+def test_integers_under_vmap() -> None:
+    n = np.array([[0, 3, 8, -5], [1, 2, 7, 9]])
+    for fun in (
+        lambda n: np.unwrap(n, period=4),
+        lambda n: np.unwrap(n, period=5),
+        np.unwrap,
+        lambda n: np.clip(n, 0, 5),
+        lambda n: np.where(n, n, 1),
+        np.nan_to_num,
+        np.sinc,
+        np.real,
+        np.imag,
+        lambda n: n**2,
+        lambda n: np.choose(n % 2, [n, -n]),
+        lambda n: np.round(n, -1),
+        lambda n: np.divmod(n, 3)[1],
+        lambda n: np.select([n > 2], [n], -1),
+        lambda n: n.astype(np.float32),
+    ):
+        assert_same_as_numpy(cv.vmap(fun)(n), np.stack([fun(k) for k in n]))
+
+
+def test_float32_powers_are_computed_in_float32() -> None:
+    x = P.astype(np.float32)
+    for exponent in (2, 3, 2.5, -1):
+        graph = cv.make_graph(lambda x, y=exponent: cv.vjp(lambda x: x**y, x)[1](x)[0])(x)
+        assert {v.dtype for eq in graph for v in eq.outputs} == {np.dtype(np.float32)}
+
+
 def test_where_with_one_argument_finds_positions() -> None:
     found: list[Any] = []
     cv.grad(lambda x: found.append(np.where(x > 0)) or np.sum(x))(X)

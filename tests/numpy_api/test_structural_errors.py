@@ -47,6 +47,8 @@ ERRORS: list[tuple[str, Callable[[Any], Any], type[Exception], str]] = [
     ("trace out", lambda x: np.trace(x, out=np.empty(())), NotDifferentiableError, "out="),
     ("vander 2-d", lambda x: np.vander(x), ValueError, "one-dimensional"),
     ("linspace count", lambda x: np.linspace(x, 1.0, -1), ValueError, "non-negative"),
+    ("full_like device", lambda x: np.full_like(x, 1.0, device="gpu"), ValueError, "Device"),
+    ("linspace device", lambda x: np.linspace(x, 1.0, device="gpu"), ValueError, "Device"),
     ("geomspace zero", lambda x: np.geomspace(x * 0, 1.0), ValueError, "zero"),
 ]
 

@@ -44,7 +44,13 @@ def empty_like(
     return np.empty(*_shape_and_dtype(prototype, dtype, shape), device=device)
 
 
-def _filled(shape: tuple[int, ...], fill_value: Any, dtype: Any) -> Any:
+def _on_cpu(device: Any) -> None:
+    if device not in (None, "cpu"):
+        raise ValueError(f'Device not understood. Only "cpu" is allowed, but received: {device}')
+
+
+def _filled(shape: tuple[int, ...], fill_value: Any, dtype: Any, device: Any) -> Any:
+    _on_cpu(device)
     fill = as_array(fill_value, "np.full")
     if dtype is not None and fill.dtype != dtype:
         fill = fill.astype(dtype)
@@ -63,12 +69,12 @@ def full_like(
     device: Any = None,
 ) -> Any:
     shape, dtype = _shape_and_dtype(a, dtype, shape)
-    return _filled(shape, fill_value, dtype)
+    return _filled(shape, fill_value, dtype, device)
 
 
 @implements(np.full)
 def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", *, device: Any = None) -> Any:
-    return _filled(as_shape(shape), fill_value, dtype)
+    return _filled(as_shape(shape), fill_value, dtype, device)
 
 
 # With ``like=`` a traced value; their arguments are plain.
@@ -103,6 +109,7 @@ def linspace(
     *,
     device: Any = None,
 ) -> Any:
+    _on_cpu(device)
     num = operator.index(num)
     if num < 0:
         raise ValueError(f"Number of samples, {num}, must be non-negative.")

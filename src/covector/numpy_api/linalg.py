@@ -11,7 +11,8 @@ from ..core.errors import ConcretizationError, NotDifferentiableError, caller
 from ..core.tracer import concrete
 from ..core.values import dtype_of, shape_of
 from ..ops.decompositions import cholesky_p, eig_p, eigh_p, eigvalsh_p, qr_p, svd_p, svdvals_p
-from ..ops.linalg import det_p, inv_p, lstsq_p, mH, pinv_p, real_dtype, slogdet_p, solve_p
+from ..ops.least_squares import lstsq_p, pinv_p
+from ..ops.linalg import det_p, inv_p, mH, real_dtype, slogdet_p, solve_p
 from .axes import is_default
 from .norms import matrix_rank
 from .register import implements

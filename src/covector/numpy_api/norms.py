@@ -10,7 +10,8 @@ import numpy as np
 
 from ..core.values import dtype_of, shape_of
 from ..ops.decompositions import svdvals_p
-from ..ops.linalg import matrix_rank_p, real_dtype
+from ..ops.least_squares import matrix_rank_p
+from ..ops.linalg import real_dtype
 from ..ops.reductions import root_p
 from .axes import normalize_axis
 from .register import implements

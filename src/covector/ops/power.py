@@ -44,6 +44,8 @@ def _power_of_base(out: Any, x: Any, y: Any) -> Any:
             return 0.0
         if y == 0.5:
             return 0.5 / out
+        if dtype_of(out).kind == "f":
+            y = dtype_of(out).type(y)  # a float64 number would widen a float32 array
         return y * power(x, y - 1)
     zero = np.equal(y, 0)
     return np.where(zero, 0, y * np.power(x, np.where(zero, 1, y - 1)))

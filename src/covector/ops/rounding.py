@@ -45,9 +45,11 @@ def _unwrap_shift(p: Any, *, discont: Any, axis: int, period: Any) -> Any:
     head = [slice(None)] * p.ndim
     head[axis] = slice(1, None)
     step = np.diff(p, axis=axis)
-    half = period / 2
+    whole = np.result_type(step, period).kind in "iu"
+    half, odd = divmod(period, 2) if whole else (period / 2, 0)
     wrapped = np.mod(step + half, period) - half
-    wrapped = np.where((wrapped == -half) & (step > 0), half, wrapped)
+    if not odd:
+        wrapped = np.where((wrapped == -half) & (step > 0), half, wrapped)
     shift = np.where(np.abs(step) < discont, 0, wrapped - step)
     out = np.zeros(p.shape, shift.dtype)
     out[tuple(head)] = shift.cumsum(axis)
@@ -57,7 +59,7 @@ def _unwrap_shift(p: Any, *, discont: Any, axis: int, period: Any) -> Any:
 unwrap_shift = constant(
     "unwrap_shift",
     _unwrap_shift,
-    aval=lambda p, *, discont, axis, period: Aval(p.shape, p.dtype),
+    aval=lambda p, *, discont, axis, period: Aval(p.shape, np.result_type(p.dtype, period)),
     batch=lambda trace, args, batched, *, discont, axis, period: unwrap_shift(
         args[0], discont=discont, axis=axis + 1, period=period
     ),

@@ -48,11 +48,13 @@ def call(primitive: Primitive, leaves: Sequence[Any], fun: Any, params: dict[str
     """Bind a call primitive; `CustomRuleError` if `fun` closes over a value of a transform that differentiates it."""
     out = bind(primitive, leaves, params)
     for x in out:
-        if isinstance(x, Tracer) and isinstance(x.value, Tracer) and x.value._trace.level >= x._trace.level:
-            raise CustomRuleError(
-                f"{fun_name(fun)} has a custom derivative rule and closes over a value traced by {x._trace.name}, of "
-                f"which the rule does not know; pass that value as an argument"
-            )
+        while isinstance(x, Tracer) and isinstance(x.value, Tracer):
+            if x.value._trace.level >= x._trace.level:
+                raise CustomRuleError(
+                    f"{fun_name(fun)} has a custom derivative rule and closes over a value traced by {x._trace.name}, "
+                    f"of which the rule does not know; pass that value as an argument"
+                )
+            x = x.value
     return out  # type: ignore[no-any-return]
 
 

@@ -15,13 +15,15 @@ from ..core.graph import record
 from ..core.primitive import Primitive, bind
 from ..core.tracer import Tracer
 from ..core.values import Aval, aval_of, dtype_of, shape_of
-from .arguments import check_callable, fun_name
+from .arguments import check_callable, fun_name, output_leaves
+from .batching import BatchTrace, BatchTracer
 from .call import FlatFunction, as_numpy, call, flat_avals, positional, zeros_for
 from .vmap import vmap
 
 __all__ = ["custom_jvp", "custom_vjp"]
 
 Flat = Callable[..., Sequence[Any]]
+Axes = tuple[int | None, ...]
 
 
 def _aval(x: Any) -> Aval:
@@ -35,14 +37,16 @@ class _JvpRule:
         self.fun = fun
         self.rule = rule
 
-    def batched(self, axes: tuple[int | None, ...], name: Any) -> _JvpRule:
+    def batched(self, trace: BatchTrace, axes: Axes) -> _JvpRule:
+        count = len(axes)
+
         def rule(primals: Sequence[Any], tangents: Sequence[Any]) -> Sequence[Any]:
             # A None tangent (of an integer) is an empty subtree, which has no axis.
             t_axes = tuple(None if t is None else a for t, a in zip(tangents, axes, strict=True))
-            mapped = vmap(lambda p, t: tuple(self.rule(p, t)), in_axes=(axes, t_axes), axis_name=name)
-            return mapped(tuple(primals), tuple(tangents))  # type: ignore[no-any-return]
+            mapped = _over_lanes(trace, lambda *xs: tuple(self.rule(xs[:count], xs[count:])), (*axes, *t_axes))
+            return mapped(*primals, *tangents)  # type: ignore[no-any-return]
 
-        return _JvpRule(vmap(lambda *xs: tuple(self.fun(*xs)), in_axes=axes, axis_name=name), rule)
+        return _JvpRule(_over_lanes(trace, lambda *xs: tuple(self.fun(*xs)), axes), rule)
 
 
 class _VjpRule:
@@ -53,13 +57,31 @@ class _VjpRule:
         self.fwd = fwd
         self.bwd = bwd
 
-    def batched(self, axes: tuple[int | None, ...], name: Any) -> _VjpRule:
+    def batched(self, trace: BatchTrace, axes: Axes) -> _VjpRule:
         def bwd(residual: Any, cts: Sequence[Any]) -> Sequence[Any]:
-            out = vmap(lambda r, c: tuple(self.bwd(r, c)), axis_name=name)(residual, tuple(cts))
+            out = vmap(lambda r, c: tuple(self.bwd(r, c)), axis_name=trace.axis_name)(residual, tuple(cts))
             return [c if a == 0 or c is None else c.sum(axis=0) for c, a in zip(out, axes, strict=True)]
 
-        fwd = vmap(lambda *xs: self.fwd(*xs), in_axes=axes, axis_name=name)
-        return _VjpRule(vmap(lambda *xs: tuple(self.fun(*xs)), in_axes=axes, axis_name=name), fwd, bwd)
+        fwd = _over_lanes(trace, lambda *xs: self.fwd(*xs), axes)
+        return _VjpRule(_over_lanes(trace, lambda *xs: tuple(self.fun(*xs)), axes), fwd, bwd)
+
+
+def _over_lanes(trace: BatchTrace, fun: Callable[..., Any], axes: Axes) -> Callable[..., Any]:
+    """Map `fun` over its arguments; while `trace` runs, as part of it, so that `fun` may close over its values."""
+    mapped = vmap(fun, in_axes=axes, axis_name=trace.axis_name)
+
+    def lane(y: Any) -> Any:
+        mine = isinstance(y, BatchTracer) and y._trace is trace
+        return y.value if mine else np.broadcast_to(y, (trace.size, *shape_of(y)))
+
+    def run(*xs: Any) -> Any:
+        if not trace.alive:
+            return mapped(*xs)
+        out = fun(*[x if a is None else trace.tracer(x) for x, a in zip(xs, axes, strict=True)])
+        leaves, treedef = output_leaves(out, "vmap", fun)
+        return tree.unflatten(treedef, map(lane, leaves))
+
+    return run
 
 
 def _impl(*args: Any, rule: Any) -> tuple[Any, ...]:
@@ -73,7 +95,7 @@ def _abstract(*avals: Aval, rule: Any) -> tuple[Aval, ...]:
 def _batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
     def batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], *, rule: Any, **_: Any) -> Any:
         axes = tuple(0 if b else None for b in batched)
-        return bind(primitive(), args, {"rule": rule.batched(axes, trace.axis_name)})
+        return bind(primitive(), args, {"rule": rule.batched(trace, axes)})
 
     return batch
 

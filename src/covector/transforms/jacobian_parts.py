@@ -47,10 +47,15 @@ def basis(leaves: Sequence[Any], start: int, stop: int) -> list[Any]:
     for x in leaves:
         shape, dtype = shape_of(x), dtype_of(x)
         size = math.prod(shape)
-        block = np.zeros((stop - start, size), dtype)
-        rows = np.arange(max(start, offset), min(stop, offset + size))
-        block[rows - start, rows - offset] = 1
-        out.append(block.reshape((stop - start, *shape)) if len(rows) else None)
+        first, last = max(start, offset), min(stop, offset + size)
+        if first < last:
+            block = np.zeros((stop - start, *shape), dtype)
+            # The ones lie one row and one column apart.
+            at = (first - start) * size + first - offset
+            block.reshape(-1)[at : at + (last - first - 1) * (size + 1) + 1 : size + 1] = 1
+            out.append(block)
+        else:
+            out.append(None)
         offset += size
     return out
 

@@ -101,7 +101,7 @@ def vmap(
     def vmap_fun(*args: Any, **kwargs: Any) -> Any:
         leaves, axes, treedef = _mapped_leaves(fun, in_axes, args, kwargs)
         size = _batch_size(fun, leaves, axes, treedef, axis_size, len(args))
-        leaves = [x if a is None else np.moveaxis(x, a, 0) for x, a in zip(leaves, axes, strict=True)]
+        leaves = [np.moveaxis(x, a, 0) if a else x for x, a in zip(leaves, axes, strict=True)]
         mapped = [a is not None for a in axes]
         if chunk_size is None or chunk_size >= size:
             return _run(fun, leaves, mapped, treedef, size, axis_name, out_axes)
@@ -131,26 +131,25 @@ def _run(
         axes = prefix_axes(out_axes, tree.unflatten(out_treedef, out), "out_axes", fun)
         results = []
         for i, (x, axis) in enumerate(zip(out, axes, strict=True)):
-            place = f"vmap: output leaf {tree.paths(out_treedef)[i]} of {fun_name(fun)}"
-            results.append(_place(trace, x, axis, place))
+            rank = len(shape_of(x)) + 1
+            mine = isinstance(x, BatchTracer) and x._trace is trace
+            if mine if axis is None else not -rank <= axis < rank:
+                raise ValueError(_misplaced(f"vmap: output leaf {tree.paths(out_treedef)[i]} of {fun_name(fun)}", x, axis))
+            if axis is None:
+                results.append(own(x))
+            else:
+                value = x.value if mine else np.broadcast_to(x, (size, *shape_of(x)))
+                results.append(own(np.moveaxis(value, 0, axis) if axis % rank else value))
         return tree.unflatten(out_treedef, results)
     finally:
         trace.alive = False
         holds.release()
 
 
-def _place(trace: BatchTrace, x: Any, axis: int | None, place: str) -> Any:
-    """Return an output leaf as a plain batch with its batch axis at `axis`."""
-    mine = isinstance(x, BatchTracer) and x._trace is trace
+def _misplaced(place: str, x: Any, axis: int | None) -> str:
     if axis is None:
-        if mine:
-            raise ValueError(f"{place} depends on the example, so its out_axes cannot be None; give it an axis")
-        return own(x)
-    rank = len(shape_of(x)) + 1
-    if not -rank <= axis < rank:
-        raise ValueError(f"{place} has {rank - 1} dimensions per example, so out_axes={axis} is out of range")
-    value = x.value if mine else np.broadcast_to(x, (trace.size, *shape_of(x)))
-    return own(np.moveaxis(value, 0, axis) if axis % rank else value)
+        return f"{place} depends on the example, so its out_axes cannot be None; give it an axis"
+    return f"{place} has {len(shape_of(x))} dimensions per example, so out_axes={axis} is out of range"
 
 
 def _join(parts: Sequence[Any], out_axes: Any) -> Any:
@@ -192,7 +191,7 @@ def _mapped_leaves(fun: Any, in_axes: Any, args: tuple[Any, ...], kwargs: dict[s
     axes = prefix_axes(in_axes, args, "in_axes", fun) + [0] * len(tree.leaves(kwargs))
     leaves, treedef = tree.flatten((args, kwargs))
     for i, (x, axis) in enumerate(zip(leaves, axes, strict=True)):
-        if axis is None:
+        if axis is None or (type(x) is np.ndarray and -x.ndim <= axis < x.ndim and x.dtype.kind in "biufc"):
             continue
         place = f"vmap: argument {tree.paths(treedef)[i]} of {fun_name(fun)}"
         check_leaf(x, place)
