@@ -362,7 +362,7 @@ def test_equal_eigenvalues_warn_with_the_gap_and_give_exact_projectors() -> None
 def test_eigenvalues_alone_never_warn() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for f in (LA.eigvalsh, LA.svdvals, lambda a: LA.norm(a, 2), lambda a: LA.norm(a, "nuc")):
+        for f in (LA.eigvalsh, LA.eigvals, LA.svdvals, lambda a: LA.norm(a, 2), lambda a: LA.norm(a, "nuc")):
             cv.jvp(f, (np.eye(3),), (np.ones((3, 3)),))
             cv.grad(lambda a, f=f: np.sum(f(a)))(np.eye(3))
         assert_array_equal(cv.grad(lambda a: LA.eigh(a)[0].sum())(np.eye(3)), np.eye(3))

@@ -158,6 +158,25 @@ def test_sort_follows_the_elements_taken(kind: Any) -> None:
     np.testing.assert_array_equal(cv.vmap(cv.jacrev(f))(np.stack([x, x]))[1], want)
 
 
+@pytest.mark.parametrize("n", [100, 3000])
+def test_sort_is_stable_where_numpy_is_not(n: int) -> None:
+    x = np.tile([1.0, 0.0, 2.0], n)
+    want = np.concatenate([np.arange(1, 3 * n, 3), np.arange(0, 3 * n, 3), np.arange(2, 3 * n, 3)])
+    t = np.arange(3.0 * n)
+    np.testing.assert_array_equal(cv.jvp(np.sort, (x,), (t,))[1], want)
+    distinct = np.cos(t)
+    np.testing.assert_array_equal(cv.jvp(np.sort, (distinct,), (t,))[1], np.argsort(distinct))
+    rows = lambda x: np.sort(x.reshape(2, -1), axis=0)
+    np.testing.assert_array_equal(cv.jvp(rows, (distinct[: 2 * n],), (distinct[: 2 * n],))[1], rows(distinct[: 2 * n]))
+
+
+def test_interp_at_the_last_node_is_exact() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        nodes, heights = np.sort(rng.normal(size=4)), rng.normal(size=4)
+        assert cv.vjp(lambda x, n=nodes, h=heights: np.interp(x, n, h), nodes[-1])[0] == heights[-1]
+
+
 def test_interp_at_the_nodes() -> None:
     """The value is exactly fp; the derivative is that of the segment to the right, at the last node to the left."""
     np.testing.assert_array_equal(cv.vjp(lambda x: np.interp(x, NODES, HEIGHTS), NODES)[0], HEIGHTS)

@@ -157,6 +157,8 @@ WITH_PARAMETERS: list[tuple[str, Callable[[Any], Any], Callable[[Any], Any], lis
     ("boxcox lambda", lambda k: sc.boxcox(1.7, k), lambda k: (mpmath.mpf(1.7) ** k - 1) / k, [-2.0, 1e-9, 0.5], 1e-12),
     ("boxcox1p lambda", lambda k: sc.boxcox1p(0.7, k), lambda k: (mpmath.mpf(1.7) ** k - 1) / k, [-2.0, 0.5], 1e-12),
     ("inv_boxcox lambda", lambda k: sc.inv_boxcox(0.7, k), lambda k: (1 + k * 0.7) ** (1 / k), [-1.0, 0.5], 1e-12),
+    ("lambertw", lambda x: sc.lambertw(x).real, mpmath.lambertw, [-0.3, 0.0, 2.0], 1e-12),
+    ("lambertw -1", lambda x: sc.lambertw(x, -1).real, lambda x: mpmath.lambertw(x, -1), [-0.3, -0.1], 1e-12),
     ("powm1 x", lambda x: sc.powm1(x, 1.5), lambda x: x**1.5 - 1, [0.5, 3.0], 1e-13),
     ("powm1 y", lambda y: sc.powm1(1.5, y), lambda y: mpmath.mpf(1.5) ** y - 1, [0.5, 3.0], 1e-13),
     (

@@ -38,7 +38,7 @@ class CovectorError(Exception):
 
 
 class NotDifferentiableError(CovectorError, TypeError):
-    """A traced value met a function that has no derivative rule, or an output or input that cannot be differentiated."""
+    """A traced value met a function without derivative rule, or an output or input that cannot be differentiated."""
 
 
 class TracerConversionError(CovectorError, TypeError):

@@ -223,7 +223,8 @@ def _centered(x: Any, axis: Axes) -> Any:
 
 def _centered_square(x: Any, *, axis: Axes) -> Any:
     d = _centered(x, axis)
-    return 0.5 * np.add.reduce(d * d, axis=axis)
+    d *= d
+    return 0.5 * np.add.reduce(d, axis=axis)
 
 
 centered_square_p = weighted(

@@ -78,7 +78,8 @@ def binary(
         ((0,), (1,)),
     )
     out = [
-        sample(draw(s, float, *a, key="a"), draw(t, float, *b, key="b"), label=f"{list(s)},{list(t)}") for s, t in shapes
+        sample(draw(s, float, *a, key="a"), draw(t, float, *b, key="b"), label=f"{list(s)},{list(t)}")
+        for s, t in shapes
     ]
     out.append(sample(draw((3,), np.float32, *a, key="a"), draw((3,), np.float32, *b, key="b"), label="float32"))
     out.append(sample(draw((3,), np.float32, *a, key="a"), draw((3,), float, *b, key="b"), label="float32,float64"))

@@ -14,8 +14,12 @@ from ..core.primitive import Primitive, bind
 from ..core.tracer import Tracer
 from ..core.values import Aval, aval_of, dtype_of, is_weak, shape_of
 from .arguments import fun_name, output_leaves
+from .batching import BatchTrace, BatchTracer
+from .vmap import vmap
 
-__all__ = ["FlatFunction", "as_numpy", "call", "flat_avals", "positional", "zeros_for"]
+__all__ = ["Axes", "FlatFunction", "as_numpy", "call", "flat_avals", "over_lanes", "positional", "zeros_for"]
+
+Axes = tuple[int | None, ...]
 
 
 class FlatFunction:
@@ -81,3 +85,21 @@ def zeros_for(x: Any) -> Any:
         return None
     shape = shape_of(x)
     return np.zeros(shape, dtype_of(x)) if shape else dtype_of(x).type(0)
+
+
+def over_lanes(trace: BatchTrace, fun: Callable[..., Any], axes: Axes) -> Callable[..., Any]:
+    """Map `fun` over its arguments; while `trace` runs, as part of it, so that `fun` may close over its values."""
+    mapped = vmap(fun, in_axes=axes, axis_name=trace.axis_name)
+
+    def lane(y: Any) -> Any:
+        mine = isinstance(y, BatchTracer) and y._trace is trace
+        return y.value if mine else np.broadcast_to(y, (trace.size, *shape_of(y)))
+
+    def run(*xs: Any) -> Any:
+        if not trace.alive:
+            return mapped(*xs)
+        out = fun(*[x if a is None else trace.tracer(x) for x, a in zip(xs, axes, strict=True)])
+        leaves, treedef = output_leaves(out, "vmap", fun)
+        return tree.unflatten(treedef, map(lane, leaves))
+
+    return run

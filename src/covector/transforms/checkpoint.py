@@ -16,7 +16,7 @@ from ..core.tracer import Tracer
 from ..core.values import Aval, Shape, aval_of, is_plain, shape_of
 from .arguments import check_callable, output_leaves
 from .call import as_numpy
-from .collectives import bound_trace
+from .collective_primitives import bound_trace
 from .forward import ForwardTrace, ForwardTracer
 from .grad_mode import blocked_level
 from .reverse import ReverseTrace, ReverseTracer, pull_back

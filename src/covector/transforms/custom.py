@@ -15,15 +15,14 @@ from ..core.graph import record
 from ..core.primitive import Primitive, bind
 from ..core.tracer import Tracer
 from ..core.values import Aval, aval_of, dtype_of, shape_of
-from .arguments import check_callable, fun_name, output_leaves
-from .batching import BatchTrace, BatchTracer
-from .call import FlatFunction, as_numpy, call, flat_avals, positional, zeros_for
+from .arguments import check_callable, fun_name
+from .batching import BatchTrace
+from .call import Axes, FlatFunction, as_numpy, call, flat_avals, over_lanes, positional, zeros_for
 from .vmap import vmap
 
 __all__ = ["custom_jvp", "custom_vjp"]
 
 Flat = Callable[..., Sequence[Any]]
-Axes = tuple[int | None, ...]
 
 
 def _aval(x: Any) -> Aval:
@@ -43,10 +42,10 @@ class _JvpRule:
         def rule(primals: Sequence[Any], tangents: Sequence[Any]) -> Sequence[Any]:
             # A None tangent (of an integer) is an empty subtree, which has no axis.
             t_axes = tuple(None if t is None else a for t, a in zip(tangents, axes, strict=True))
-            mapped = _over_lanes(trace, lambda *xs: tuple(self.rule(xs[:count], xs[count:])), (*axes, *t_axes))
+            mapped = over_lanes(trace, lambda *xs: tuple(self.rule(xs[:count], xs[count:])), (*axes, *t_axes))
             return mapped(*primals, *tangents)  # type: ignore[no-any-return]
 
-        return _JvpRule(_over_lanes(trace, lambda *xs: tuple(self.fun(*xs)), axes), rule)
+        return _JvpRule(over_lanes(trace, lambda *xs: tuple(self.fun(*xs)), axes), rule)
 
 
 class _VjpRule:
@@ -62,26 +61,8 @@ class _VjpRule:
             out = vmap(lambda r, c: tuple(self.bwd(r, c)), axis_name=trace.axis_name)(residual, tuple(cts))
             return [c if a == 0 or c is None else c.sum(axis=0) for c, a in zip(out, axes, strict=True)]
 
-        fwd = _over_lanes(trace, lambda *xs: self.fwd(*xs), axes)
-        return _VjpRule(_over_lanes(trace, lambda *xs: tuple(self.fun(*xs)), axes), fwd, bwd)
-
-
-def _over_lanes(trace: BatchTrace, fun: Callable[..., Any], axes: Axes) -> Callable[..., Any]:
-    """Map `fun` over its arguments; while `trace` runs, as part of it, so that `fun` may close over its values."""
-    mapped = vmap(fun, in_axes=axes, axis_name=trace.axis_name)
-
-    def lane(y: Any) -> Any:
-        mine = isinstance(y, BatchTracer) and y._trace is trace
-        return y.value if mine else np.broadcast_to(y, (trace.size, *shape_of(y)))
-
-    def run(*xs: Any) -> Any:
-        if not trace.alive:
-            return mapped(*xs)
-        out = fun(*[x if a is None else trace.tracer(x) for x, a in zip(xs, axes, strict=True)])
-        leaves, treedef = output_leaves(out, "vmap", fun)
-        return tree.unflatten(treedef, map(lane, leaves))
-
-    return run
+        fwd = over_lanes(trace, lambda *xs: self.fwd(*xs), axes)
+        return _VjpRule(over_lanes(trace, lambda *xs: tuple(self.fun(*xs)), axes), fwd, bwd)
 
 
 def _impl(*args: Any, rule: Any) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from ..core.cotangents import zeros
 from ..core.tracer import Tracer
 from ..core.values import Aval, aval_of
 from .arguments import Place, differentiated_leaves, output_leaves, own, restore_kind, split_aux
-from .collectives import varies, vary
+from .collective_primitives import varies, vary
 from .reverse import ReverseArray, ReverseTrace, ReverseTracer, pull_back, push_forward
 from .vmap import named_axes
 
@@ -23,7 +23,17 @@ __all__ = ["Linearization", "escaped", "lower_aux", "run_on_tape", "unshared"]
 class Linearization:
     """What running a function on a tape leaves behind: `pull` and `push` are its transpose and itself."""
 
-    __slots__ = ("in_leaves", "in_slots", "in_treedefs", "out_avals", "out_axes", "out_slots", "out_treedef", "reduce_axes", "tape")
+    __slots__ = (
+        "in_leaves",
+        "in_slots",
+        "in_treedefs",
+        "out_avals",
+        "out_axes",
+        "out_slots",
+        "out_treedef",
+        "reduce_axes",
+        "tape",
+    )
 
     def __init__(self) -> None:
         self.tape: list[Any] = []
@@ -192,7 +202,8 @@ def lower_aux(trace: Any, aux: Any) -> Any:
     """Replace the tracers of `trace` inside the pytree `aux` by their values, copied if the tape outlives the call."""
     leaves, treedef = tree.flatten(aux)
     keep = escaped if getattr(trace, "escapes", False) else own
-    return tree.unflatten(treedef, [keep(x.value) if isinstance(x, Tracer) and x._trace is trace else x for x in leaves])
+    plain = [keep(x.value) if isinstance(x, Tracer) and x._trace is trace else x for x in leaves]
+    return tree.unflatten(treedef, plain)
 
 
 def escaped(x: Any) -> Any:

@@ -13,7 +13,7 @@ from ..core.errors import NotDifferentiableError
 from ..core.tracer import Tracer
 from ..core.values import dtype_of, is_weak, shape_of
 from .arguments import bind_arguments, check_argnums, check_callable, fun_name, own, show_tree
-from .collectives import bound_trace, psum_p, varies
+from .collective_primitives import bound_trace, psum_p, varies
 from .linearization import Linearization, escaped, run_on_tape
 
 __all__ = ["Pullback", "grad", "grad_and_value", "value_and_grad", "vjp"]

@@ -1,4 +1,7 @@
-"""Exponential, sine, cosine and Fresnel integrals, dilogarithm, Wright's omega. Formulas: DLMF chapters 6 to 8, 25."""
+"""Exponential, sine, cosine and Fresnel integrals, dilogarithm, Lambert's W, Wright's omega.
+
+Formulas: DLMF chapters 4, 6 to 8, 25.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ from typing import Any
 
 import numpy as np
 from scipy import special as sc
+from scipy.special import _ufuncs
 
 from ...core.dispatch import UFUNCS
+from ...core.errors import NotDifferentiableError, caller
 from ...core.values import dtype_of
 from ..families import elementwise
 from ..samples import draw, sample, unary
@@ -122,3 +127,27 @@ wrightomega = elementwise(
     samples=[*unary(-2.0, 2.0, complex_=False), sample(draw((3,), complex))],
     source="ω + log ω = z",
 )
+
+_TOLERANCE = 1e-8
+
+lambertw = elementwise(
+    "lambertw",
+    None,
+    (lambda out, z, k: np.exp(-out) / (1 + out), None),
+    impl=lambda z, k: _ufuncs._lambertw(z, k, _TOLERANCE),
+    samples=[sample(draw((3,), low=0.1), 0), sample(draw((3,), complex), np.array([[0], [1]])), sample(0j, 0)],
+    source="W exp W = z",
+)
+
+
+def _lambertw(z: Any, k: Any, tol: Any) -> Any:
+    if tol != _TOLERANCE:
+        raise NotDifferentiableError(
+            f"scipy.special.lambertw(..., tol={tol!r}) of a traced value is not supported (at {caller()}); "
+            f"leave tol out"
+        )
+    return lambertw(z, k)
+
+
+# scipy.special.lambertw is a function that calls this ufunc.
+UFUNCS[_ufuncs._lambertw] = _lambertw

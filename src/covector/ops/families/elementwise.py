@@ -1,0 +1,234 @@
+"""Builder of elementwise functions from their partial derivatives, and the products that these enter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ...core.cotangents import unbroadcast
+from ...core.dispatch import UFUNCS
+from ...core.primitive import Primitive, Refuse, Rule, bind
+from ...core.tracer import Tracer
+from ...core.values import Aval, dtype_of, shape_of
+from ..samples import binary
+
+__all__ = ["batch_elementwise", "elementwise", "elementwise_aval", "like", "masked_product", "product"]
+
+Partial = Callable[..., Any] | int | Refuse | None
+
+_ndarray = np.ndarray
+
+
+# --- products ---------------------------------------------------------------------------------------------------------
+
+
+def product(t: Any, p: Any) -> Any:
+    """Return the tangent or cotangent `t` times the partial derivative `p`, where zero times anything is zero.
+
+    This is what keeps the untaken side of a `where`, and directions that do not move, free of inf and NaN.
+    """
+    if isinstance(t, Tracer) or isinstance(p, Tracer):
+        return bind(product_p, (t, p), {})
+    if type(t) is _ndarray and t.size > 1 and not any(t.strides) and shape_of(p) == t.shape:
+        # A broadcast number, as from the transpose of a sum.
+        t = t[(0,) * t.ndim]
+        if t != 0:
+            return t * p
+    r = t * p
+    # One cheap reduction tells whether any element is NaN; only then is it worth looking for zeros.
+    if type(r) is _ndarray:
+        flat = r if r.ndim == 1 else r.reshape(-1)
+        s = flat.dot(flat)
+        if s == s:
+            return r
+    elif r == r:
+        return r
+    return np.where(np.equal(t, 0), r.dtype.type(0), r)[()]
+
+
+# --- elementwise ------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=4096)
+def _result_dtype(impl: Rule, dtypes: tuple[Any, ...]) -> Any:
+    """The dtype(s) of an elementwise function, found by calling it on ones; Python scalars stand for weak types."""
+    with np.errstate(all="ignore"):
+        out = impl(*[dt(1) if isinstance(dt, type) else np.ones((), dt)[()] for dt in dtypes])
+    return tuple(x.dtype for x in out) if isinstance(out, tuple) else np.asarray(out).dtype
+
+
+def elementwise_aval(impl: Rule) -> Rule:
+    """Shape and dtype rule of an elementwise primitive."""
+
+    def aval(*avals: Aval) -> Any:
+        shape = np.broadcast_shapes(*[a.shape for a in avals])
+        kinds = tuple(type(a.dtype.type(0).item()) if a.weak else a.dtype for a in avals)
+        dtype = _result_dtype(impl, kinds)
+        return tuple(Aval(shape, d) for d in dtype) if isinstance(dtype, tuple) else Aval(shape, dtype)
+
+    return aval
+
+
+def batch_elementwise(primitive: Callable[[], Primitive]) -> Rule:
+    """Batching rule of an elementwise primitive: line the ranks up behind the batch axis."""
+
+    def batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], **params: Any) -> Any:
+        if len(args) == 1:
+            return bind(primitive(), args, params)
+        rank = max([len(shape_of(x)) - b for x, b in zip(args, batched, strict=True)])
+        return bind(primitive(), [_align(x, rank) if b else x for x, b in zip(args, batched, strict=True)], params)
+
+    return batch
+
+
+def _align(x: Any, rank: int) -> Any:
+    shape = shape_of(x)
+    missing = rank + 1 - len(shape)
+    return x.reshape(shape[:1] + (1,) * missing + shape[1:]) if missing else x
+
+
+_PYTHON = {float: np.float64, int: np.int64, complex: np.complex128, bool: np.bool_}
+
+
+def _numpy_scalars(args: Sequence[Any]) -> Sequence[Any]:
+    """Turn Python numbers into NumPy's for the partials: these divide by zero to inf, Python's raise."""
+    for x in args:
+        if type(x) in _PYTHON:
+            return [_PYTHON[type(x)](x) if type(x) in _PYTHON else x for x in args]
+    return args
+
+
+def _term(t: Any, partial: Any, out: Any, args: Sequence[Any], times: Rule) -> Any:
+    if type(partial) is int:
+        return t if partial == 1 else -t
+    return times(t, partial(out, *args))
+
+
+def like(t: Any, out: Any) -> Any:
+    """Return the tangent `t` in the shape and dtype of its primal `out`."""
+    dtype = dtype_of(out)
+    if t.dtype != dtype:
+        t = np.real(t).astype(dtype) if t.dtype.kind == "c" and dtype.kind != "c" else t.astype(dtype)
+    shape = shape_of(out)
+    return t if t.shape == shape else np.broadcast_to(t, shape)
+
+
+def elementwise(
+    name: str,
+    ufunc: Any,
+    partials: Sequence[Partial] = (),
+    *,
+    impl: Rule | None = None,
+    products: Sequence[Rule] = (),
+    singular: bool = True,
+    keeps: bool = True,
+    keeps_out: bool = True,
+    lower: Any = None,
+    samples: Sequence[Any] = (),
+    source: str = "",
+) -> Primitive:
+    """Declare an elementwise function.
+
+    Parameters
+    ----------
+    name : str
+        Unique name.
+    ufunc : ufunc or None
+        The NumPy (or SciPy) ufunc this answers, and its implementation unless `impl` is given.
+    partials : sequence
+        Per argument ``(out, *xs) -> ∂out/∂xᵢ`` in plain NumPy; 1 or -1 for these constants; None for an argument
+        without derivative (an integer order, say); `Refuse` with a reason where there is none to be had.
+        For a real result of complex input, p with ``dout = Re(p dx)``.
+    products : sequence
+        Per argument how a (co)tangent meets its partial; `product` unless given.
+    singular : bool
+        Whether a partial can be infinite or NaN at finite inputs.
+    keeps, keeps_out : bool
+        Whether a partial reads the arguments, the output.
+    """
+    impl = impl or ufunc
+    partials = tuple(partials)
+    products = tuple(products) or (product,) * len(partials)
+    unary: Any = partials[0] if len(partials) == 1 and callable(partials[0]) else None
+    times_unary = products[0] if products else product
+
+    def jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
+        total = None
+        args = _numpy_scalars(args)
+        for partial, times, t in zip(partials, products, tangents, strict=True):
+            if t is not None and partial is not None:
+                term = _term(t, partial, out, args, times)
+                total = term if total is None else total + term
+        return None if total is None else like(total, out)
+
+    def vjp(ct: Any, wanted: Sequence[int], out: Any, args: Sequence[Any]) -> Sequence[Any]:
+        if keeps:
+            args = _numpy_scalars(args)
+        if unary:
+            return (times_unary(ct, unary(out, args[0])),)
+        cts: list[Any] = []
+        for partial, times, want in zip(partials, products, wanted, strict=True):
+            if not want or partial is None:
+                cts.append(None)
+            elif type(partial) is int:
+                # The sum over broadcast axes comes first, so that the negative is taken of fewer elements.
+                cts.append(ct if partial == 1 else -unbroadcast(ct, args[len(cts)]))
+            else:
+                cts.append(times(ct, partial(out, *args)))  # type: ignore[operator]
+        return cts
+
+    primitive = Primitive(
+        name,
+        impl,
+        elementwise_aval(impl),
+        jvp,
+        vjp,
+        batch_elementwise(lambda: primitive),
+        lower=lower,
+        sparsity="union",
+        samples=samples,
+        source=source,
+        family="elementwise",
+        keeps=keeps,
+        keeps_out=keeps_out,
+        singular=singular,
+        numpy=(ufunc,) if ufunc is not None else (),
+    )
+    if ufunc is not None:
+        UFUNCS[ufunc] = primitive
+    return primitive
+
+
+def masked_product(t: Any, p: Any) -> Any:
+    """Return `t` times `p`, where zero in either of them times anything is zero."""
+    if isinstance(t, Tracer) or isinstance(p, Tracer):
+        return bind(masked_product_p, (t, p), {})
+    r = product(t, p)
+    return r if np.all(np.equal(r, r)) else np.where(np.equal(p, 0), r.dtype.type(0), r)[()]
+
+
+# A (co)tangent that is zero masks its partial, and then masks the partial's own derivative as well:
+# (0 · √x)'' = 0 at 0.
+product_p = elementwise(
+    "product",
+    None,
+    (lambda out, t, p: p, lambda out, t, p: t),
+    impl=product,
+    products=(product, masked_product),
+    singular=False,
+    samples=binary(),
+    source="multiplication with 0·inf = 0·nan = 0 in its first argument",
+)
+masked_product_p = elementwise(
+    "masked_product",
+    None,
+    (lambda out, t, p: p, lambda out, t, p: t),
+    impl=masked_product,
+    products=(masked_product, masked_product),
+    singular=False,
+    samples=binary(),
+    source="multiplication with 0·inf = 0·nan = 0 in both arguments",
+)
