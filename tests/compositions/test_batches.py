@@ -97,9 +97,7 @@ def test_vmap_of_vmap_over_different_arguments(case: Case) -> None:
     zero = (0,) * len(rest)
     want = [
         np.stack([np.stack(ys) for ys in column])
-        for column in zip(
-            *[list(zip(*[case.fun(a[0], *b[1:]) for b in rows], strict=True)) for a in rows], strict=True
-        )
+        for column in zip(*[list(zip(*[case.fun(a[0], *b[1:]) for b in rows], strict=True)) for a in rows], strict=True)
     ]
     got = cv.vmap(cv.vmap(case.fun, in_axes=(None, *zero)), in_axes=(0, *none))(first, *rest)
     case.close(got, want)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
 
-import covector as cv
-from compositions.cases import FULL, Case, cases, differentiable
-from covector.core.dispatch import REFUSED, UFUNCS
+import covector
+from compositions.cases import Case, cases, differentiable
+from covector.core.dispatch import UFUNCS
 from covector.core.errors import NotDifferentiableError
 from covector.core.primitive import PRIMITIVES, Primitive, Refuse, load_late_rules
 from covector.core.tracer import Tracer
-from covector.core.values import aval_of, dtype_of, is_weak
+from covector.core.values import aval_of, dtype_of
 
 load_late_rules()
 
@@ -24,8 +26,6 @@ UNSAMPLED = {"call", "collective"}
 NAMES = sorted(PRIMITIVES)
 SAMPLED = [n for n in NAMES if PRIMITIVES[n].family not in UNSAMPLED]
 SMOOTH = [n for n in SAMPLED if not PRIMITIVES[n].constant]
-
-Sizes = Sequence[int]
 
 # What a sample is asked to be, and which primitives cannot have such a one.
 WANTED: dict[str, tuple[Callable[[Sequence[Any]], bool], dict[str, str]]] = {
@@ -57,7 +57,7 @@ def test_every_slot_is_filled(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SAMPLED)
-def test_every_primitive_has_samples_of_different_labels(name: str) -> None:
+def test_every_primitive_has_samples(name: str) -> None:
     samples = PRIMITIVES[name].samples
     assert samples
     for sample in samples:
@@ -126,28 +126,65 @@ def test_without_keeps_out_the_output_is_not_read(case: Case) -> None:
     same(case, derivatives(case, args, bare, wanted), derivatives(case, args, out, wanted))
 
 
-def reads(case: Case, args: list[Any], out: Any) -> bool:
-    _, full_args, full_out, wanted = raw(case)
-    want = derivatives(case, full_args, full_out, wanted)
-    try:
-        same(case, derivatives(case, args, out, wanted), want)
-    except Exception:
-        return True
-    return False
+# --- every ufunc is answered ------------------------------------------------------------------------------------------
 
 
-def nothing(x: Any) -> Any:
-    """Stands for an array whose every use fails, even that of its shape."""
-    return aval_of(x)
+def ufuncs(module: Any) -> list[Any]:
+    found = {f.__name__: f for f in vars(module).values() if isinstance(f, np.ufunc)}
+    return [pytest.param(f, id=name) for name, f in sorted(found.items())]
 
 
-@pytest.mark.parametrize("name", SMOOTH)
-def test_what_is_kept_is_read_by_some_derivative(name: str) -> None:
-    """Arrays are not held for nothing: with `keeps` an argument is read, with `keeps_out` the output is."""
-    p = PRIMITIVES[name]
-    found = [c for c in (Case(p, s) for s in p.samples) if differentiable(c) and all(np.size(x) for x in c.args)]
-    assert found
-    if p.keeps:
-        assert any(reads(c, [aval_of(x) if dtype_of(x).kind in "fc" else x for x in c.sample.args], raw(c)[2]) for c in found)
-    if p.keeps_out and not p.multiple:
-        assert any(reads(c, list(c.sample.args), aval_of(raw(c)[2])) for c in found)
+def arguments(ufunc: np.ufunc) -> list[Any]:
+    """Arguments that `ufunc` accepts, floats wherever it takes any."""
+    shapes: list[tuple[int, ...]] = [
+        (2, 2) if "m" in part else (2,) for part in (ufunc.signature or "").split("->")[0].split("),")
+    ]
+    if ufunc.signature is None:
+        shapes = [(2,)] * ufunc.nin
+    for kinds in itertools.product((float, int), repeat=ufunc.nin):
+        args = [np.full(shape, 0.5).astype(kind) + (kind is int) for shape, kind in zip(shapes, kinds, strict=True)]
+        try:
+            ufunc(*args)
+        except TypeError:
+            continue
+        return args
+    pytest.skip("takes neither floats nor integers")
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("ufunc", ufuncs(np))
+def test_every_ufunc_of_numpy_is_differentiable_or_constant(ufunc: np.ufunc) -> None:
+    args = arguments(ufunc)
+    places = [i for i, x in enumerate(args) if x.dtype.kind == "f"]
+    handler = UFUNCS[ufunc]
+    want = ufunc(*args)
+    want = want if isinstance(want, tuple) else (want,)
+    if not places:
+        assert isinstance(handler, Primitive) and handler.constant
+        return
+    seen: list[Any] = []
+
+    def fun(*xs: Any) -> Any:
+        full = list(args)
+        for i, x in zip(places, xs, strict=True):
+            full[i] = x
+        out = ufunc(*full)
+        seen.extend(out if isinstance(out, tuple) else (out,))
+        return np.sum(xs[0])
+
+    covector.vjp(fun, *[args[i] for i in places])
+    for got, plain in zip(seen, want, strict=True):
+        assert got.dtype == plain.dtype and got.shape == plain.shape
+        if isinstance(handler, Primitive):
+            assert isinstance(got, Tracer) != handler.constant
+        if plain.dtype.kind not in "fc":
+            assert not isinstance(got, Tracer)
+
+
+@pytest.mark.parametrize("ufunc", ufuncs(scipy.special))
+def test_every_ufunc_of_scipy_is_answered_or_refused_by_name(ufunc: np.ufunc) -> None:
+    if ufunc in UFUNCS:
+        assert callable(UFUNCS[ufunc])
+        return
+    with pytest.raises(NotDifferentiableError, match=ufunc.__name__):
+        covector.vjp(lambda x: ufunc(*[x] * ufunc.nin), 0.5)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Any
 
 import numpy as np
 
+from .primitive import PRIMITIVES
 from .tracer import Tracer
 from .values import Shape, dtype_of, shape_of
 
@@ -38,6 +40,46 @@ class Scatter:
             total[self.index] += self.values
         else:
             np.add.at(total, self.index, self.values)
+
+    def places(self) -> Any:
+        """The positions written to, in the array laid out flat; one per element of `values`."""
+        if all(isinstance(i, int) for i in self.index) and len(self.index) == len(self.shape):
+            at = tuple(i % n for i, n in zip(self.index, self.shape, strict=True))
+            return np.array([np.ravel_multi_index(at, self.shape)])
+        return np.arange(math.prod(self.shape)).reshape(self.shape)[self.index].reshape(-1)
+
+
+class Pending:
+    """Traced scatters into one array, kept apart until the sum is needed and then written as a single scatter.
+
+    A traced value cannot be added to in place, so each on its own would cost a pass over the whole array.
+    """
+
+    __slots__ = ("dense", "scatters", "shape")
+
+    def __init__(self, shape: Shape, dense: Any) -> None:
+        self.shape = shape
+        self.dense = dense
+        self.scatters: list[Scatter] = []
+
+    def total(self) -> Any:
+        """Return the sum."""
+        if len(self.scatters) == 1:
+            written = self.scatters[0].dense()
+        else:
+            values = np.concatenate([np.reshape(s.values, -1) for s in self.scatters])
+            places = np.concatenate([s.places() for s in self.scatters])
+            flat = PRIMITIVES["scatter"](values, places, shape=(math.prod(self.shape),), unique=False)
+            written = np.reshape(flat, self.shape)
+        return written if self.dense is None else self.dense + written
+
+
+def settled(totals: list[Any], slot: int) -> Any:
+    """Return ``totals[slot]``, in which nothing is pending any more."""
+    ct = totals[slot]
+    if type(ct) is Pending:
+        ct = totals[slot] = ct.total()
+    return ct
 
 
 def zeros(x: Any) -> Any:
@@ -95,17 +137,24 @@ def add_cotangent(totals: list[Any], slot: int, ct: Any, x: Any) -> None:
     except AttributeError:
         dtype, shape = dtype_of(x), ()
     total = totals[slot]
+    if type(ct) is Scatter and any(isinstance(i, Tracer) for i in ct.index):
+        ct = ct.dense()
     if type(ct) is Scatter:
-        if isinstance(ct.values, Tracer) or isinstance(total, Tracer) or not ct.shape:
+        if ct.dtype != dtype:
+            ct.values = narrow(ct.values, dtype)
+        if isinstance(ct.values, Tracer) or isinstance(total, Tracer | Pending):
+            if type(total) is not Pending:
+                total = totals[slot] = Pending(shape, total)
+            total.scatters.append(ct)
+        elif not ct.shape:
             ct = ct.dense()
         else:
-            if ct.dtype != dtype:
-                ct.values = narrow(ct.values, dtype)
             if total is None:
                 total = totals[slot] = np.zeros(shape, dtype)
             elif not (sys.getrefcount(total) <= _ALONE and total.base is None and total.flags.writeable):
                 total = totals[slot] = np.array(total)
             ct.add_into(total)
+        if type(ct) is Scatter:
             return
     if ct.shape != shape:
         ct = _sum_to(ct, shape)
@@ -113,6 +162,8 @@ def add_cotangent(totals: list[Any], slot: int, ct: Any, x: Any) -> None:
         ct = narrow(ct, dtype)
     if total is None:
         totals[slot] = ct
+    elif type(total) is Pending:
+        total.dense = ct if total.dense is None else total.dense + ct
     elif (
         type(total) is _ndarray
         and sys.getrefcount(total) <= _ALONE

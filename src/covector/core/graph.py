@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .cotangents import add_cotangent
+from .cotangents import add_cotangent, settled
 from .errors import ConcretizationError, NotDifferentiableError, caller
 from .primitive import Primitive, bind
 from .protect import fixed
@@ -113,24 +113,25 @@ class Graph:
                 values[eq.outputs[0].index] = out
         return [values[x.index] if type(x) is Var else x for x in self.outputs]
 
-    def transpose(self, cts: Sequence[Any]) -> list[Any]:
+    def transpose(self, seeds: Sequence[Any]) -> list[Any]:
         """Apply the transpose of this program, which must be linear, to the cotangents of its outputs.
 
-        Entries of `cts` and of the result are None where zero.
+        Entries of `seeds` and of the result are None where zero.
         """
         totals: list[Any] = [None] * self.count
-        for x, ct in zip(self.outputs, cts, strict=True):
+        for x, ct in zip(self.outputs, seeds, strict=True):
             if type(x) is Var and ct is not None:
                 add_cotangent(totals, x.index, ct, x)
         for eq in reversed(self.equations):
-            ct = [totals[v.index] for v in eq.outputs] if eq.primitive.multiple else totals[eq.outputs[0].index]
+            cts = [settled(totals, v.index) for v in eq.outputs]
+            ct = cts if eq.primitive.multiple else cts[0]
             if ct is None or (eq.primitive.multiple and all(c is None for c in ct)):
                 continue
             wanted = [type(x) is Var for x in eq.inputs]
             for x, c in zip(eq.inputs, _transpose_equation(eq, ct, wanted), strict=True):
                 if c is not None and type(x) is Var:
                     add_cotangent(totals, x.index, c, x)
-        return [totals[v.index] for v in self.inputs]
+        return [settled(totals, v.index) for v in self.inputs]
 
     def __repr__(self) -> str:
         head = ", ".join(f"{v}:{v.aval}" for v in self.inputs)

@@ -105,8 +105,8 @@ class Primitive:
     constant : bool
         Whether the output has no derivative by nature (comparisons, rounding, positions).
     keeps : bool
-        Whether the derivative reads the values of differentiated arguments (else the tape holds only their shapes, and
-        constants need no protection from being overwritten).
+        Whether the derivative reads the values of real and complex arguments (else the tape holds only their shapes,
+        and such constants need no protection from being overwritten).
     keeps_out : bool
         Whether the derivative reads the value of the output.
     singular : bool

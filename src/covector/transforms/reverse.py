@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.cotangents import add_cotangent
+from ..core.cotangents import Pending, add_cotangent
 from ..core.primitive import Primitive, bind
 from ..core.protect import COPY_BELOW, Holds, fixed
 from ..core.surface import TracedArray, TracedValue
@@ -120,7 +120,8 @@ class ReverseTrace(Trace):
                     x = x.clone()
             else:
                 parents.append(0)
-                if primitive.keeps and isinstance(x, _ndarray):
+                # Integers (indices, masks) are read by rules that forget their real and complex arguments.
+                if isinstance(x, _ndarray) and (primitive.keeps or x.dtype.kind not in "fc"):
                     x = self.protect(x)
             values.append(x)
         if primitive.constant or blocked_level() >= self.level:
@@ -169,6 +170,8 @@ def pull_back(tape: Tape, totals: list[Any], consume: bool) -> None:
     """
     for slot in range(len(tape) - 1, 0, -1):
         node = tape[slot]
+        if type(totals[slot]) is Pending:
+            totals[slot] = totals[slot].total()
         if node is None:
             continue
         if consume:
