@@ -51,10 +51,10 @@ def test_derivatives_are_recorded_from_shapes_alone(case: Case, mode: str) -> No
     """No rule looks at values: the derivative is a program too, with right shapes and dtypes throughout."""
     n = len(case.args)
     if mode == "jvp":
-        fun = lambda *a: cv.jvp(case.smooth, a[:n], a[n:])[1]  # noqa: E731
+        fun = lambda *a: cv.jvp(case.smooth, a[:n], a[n:])[1]
         args = [*case.args, *case.draw("args", "t")]
     else:
-        fun = lambda *a: cv.vjp(case.smooth, *a[:n])[1](a[n:])  # noqa: E731
+        fun = lambda *a: cv.vjp(case.smooth, *a[:n])[1](a[n:])
         args = [*case.args, *case.draw("out", "u")]
     graph = cv.make_graph(fun)(*args)
     with np.errstate(all="ignore"):

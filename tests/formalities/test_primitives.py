@@ -32,14 +32,12 @@ WANTED: dict[str, tuple[Callable[[Sequence[Any]], bool], dict[str, str]]] = {
     "single precision": (
         lambda args: any(dtype_of(x).name in ("float32", "complex64") for x in args),
         {
-            "cofactor_derivative": "its derivatives in float32 drown in the rounding of the differences they are compared with",
+            "cofactor_derivative": "its second derivatives in float32 drown in the rounding of differences",
         },
     ),
     "empty": (
         lambda args: any(np.size(x) == 0 for x in args),
-        {
-            "pinv": "an empty matrix has rank 0, which the rule for constant rank leaves out",
-        },
+        {},
     ),
     "smallest": (lambda args: all(np.size(x) <= 1 for x in args), {}),
 }
@@ -130,7 +128,8 @@ def test_without_keeps_out_the_output_is_not_read(case: Case) -> None:
 
 
 def ufuncs(module: Any) -> list[Any]:
-    found = {f.__name__: f for f in vars(module).values() if isinstance(f, np.ufunc)}
+    # isnat takes dates only.
+    found = {f.__name__: f for f in vars(module).values() if isinstance(f, np.ufunc) and f is not np.isnat}
     return [pytest.param(f, id=name) for name, f in sorted(found.items())]
 
 
@@ -148,7 +147,7 @@ def arguments(ufunc: np.ufunc) -> list[Any]:
         except TypeError:
             continue
         return args
-    pytest.skip("takes neither floats nor integers")
+    raise AssertionError(f"{ufunc} takes neither floats nor integers")
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

@@ -73,6 +73,14 @@ power = elementwise(
 )
 
 
+def _raise(x: Any, y: Any) -> Any:
+    """``x**y``; NumPy computes a square like `np.square`, whose derivative needs nothing but x."""
+    return square(x) if type(y) is int and y == 2 else power(x, y)
+
+
+UFUNCS[np.power] = _raise
+
+
 def float_power(x: Any, y: Any) -> Any:
     """Raise to a power in at least double precision."""
     dtype = np.result_type(dtype_of(x), dtype_of(y), np.float64)

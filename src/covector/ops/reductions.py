@@ -248,6 +248,7 @@ root_p = elementwise(
     (_root_partial,),
     impl=np.sqrt,
     singular=False,
+    keeps=False,
     samples=unary(0.5, 3.0, complex_=False),
     source="sqrt, but with derivative 0 at 0, as a standard deviation or a norm wants it",
 )

@@ -25,7 +25,7 @@ def _same_shape(x: Aval, **params: Any) -> Aval:
 _LARGE = 4096
 
 
-def _argsort(x: Any, *, axis: int, kind: str | None) -> Any:
+def _argsort(x: Any, *, axis: int, kind: Any) -> Any:
     """``np.argsort``. NumPy's stable sort is several times slower, and without equal elements any sort is stable."""
     if kind == "stable" and x.size >= _LARGE:
         order = np.argsort(x, axis=axis)

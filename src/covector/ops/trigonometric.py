@@ -127,6 +127,8 @@ sinc_derivative = elementwise(
         sample(draw((3,)), 1),
         sample(np.array([0.0, 1e-3, 0.4, 1.0, 7.5]), 2),
         sample(draw((2,), complex), 1),
+        sample(draw(()), 1),
+        sample(draw((0,)), 1),
         sample(draw((3,), np.float32), 1),
         sample(draw((2, 1)), np.array([0, 1, 3])),
     ],

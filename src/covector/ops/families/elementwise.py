@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -25,19 +26,35 @@ _ndarray = np.ndarray
 # --- products ---------------------------------------------------------------------------------------------------------
 
 
+def _references(p: Any) -> int:
+    return sys.getrefcount(p)
+
+
+# What `sys.getrefcount` says of an argument that nobody else refers to: measured, because Python versions differ, and
+# at most the 2 of those that count most, so that a debugger at import cannot make it too large.
+_TEMPORARY = min(2, _references(np.empty(1)))
+_LARGE = 32768
+
+
 def product(t: Any, p: Any) -> Any:
     """Return the tangent or cotangent `t` times the partial derivative `p`, where zero times anything is zero.
 
     This is what keeps the untaken side of a `where`, and directions that do not move, free of inf and NaN.
+    A large `p` that nobody else refers to is overwritten with the result, as fresh pages cost more than the product.
     """
     if isinstance(t, Tracer) or isinstance(p, Tracer):
         return bind(product_p, (t, p), {})
     if type(t) is _ndarray and t.size > 1 and not any(t.strides) and shape_of(p) == t.shape:
         # A broadcast number, as from the transpose of a sum.
         t = t[(0,) * t.ndim]
+        if t == 1 and t.dtype == p.dtype:
+            return p
         if t != 0:
-            return t * p
-    r = t * p
+            return _times(t, p) if sys.getrefcount(p) <= _TEMPORARY else t * p
+    if type(p) is _ndarray and p.nbytes > _LARGE and sys.getrefcount(p) <= _TEMPORARY:
+        r = _times(t, p)
+    else:
+        r = t * p
     # One cheap reduction tells whether any element is NaN; only then is it worth looking for zeros.
     if type(r) is _ndarray:
         flat = r if r.ndim == 1 else r.reshape(-1)
@@ -47,6 +64,12 @@ def product(t: Any, p: Any) -> Any:
     elif r == r:
         return r
     return np.where(np.equal(t, 0), r.dtype.type(0), r)[()]
+
+
+def _times(t: Any, p: Any) -> Any:
+    """Return ``t * p`` in the memory of `p` where it fits."""
+    fits = t.dtype == p.dtype and (t.shape == p.shape or not t.shape) and p.base is None and p.flags.writeable
+    return np.multiply(t, p, out=p) if fits else t * p
 
 
 # --- elementwise ------------------------------------------------------------------------------------------------------
@@ -116,6 +139,42 @@ def like(t: Any, out: Any) -> Any:
     return t if t.shape == shape else np.broadcast_to(t, shape)
 
 
+def _jvp(partials: Sequence[Partial], products: Sequence[Rule]) -> Rule:
+    def jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
+        total = None
+        args = _numpy_scalars(args)
+        for partial, times, t in zip(partials, products, tangents, strict=True):
+            if t is not None and partial is not None:
+                term = _term(t, partial, out, args, times)
+                total = term if total is None else total + term
+        return None if total is None else like(total, out)
+
+    return jvp
+
+
+def _vjp(partials: Sequence[Partial], products: Sequence[Rule], keeps: bool) -> Rule:
+    unary: Any = partials[0] if len(partials) == 1 and callable(partials[0]) else None
+    times_unary = products[0] if products else product
+
+    def vjp(ct: Any, wanted: Sequence[int], out: Any, args: Sequence[Any]) -> Sequence[Any]:
+        if keeps:
+            args = _numpy_scalars(args)
+        if unary:
+            return (times_unary(ct, unary(out, args[0])),)
+        cts: list[Any] = []
+        for partial, times, want in zip(partials, products, wanted, strict=True):
+            if not want or partial is None:
+                cts.append(None)
+            elif type(partial) is int:
+                # The sum over broadcast axes comes first, so that the negative is taken of fewer elements.
+                cts.append(ct if partial == 1 else -unbroadcast(ct, args[len(cts)]))
+            else:
+                cts.append(times(ct, partial(out, *args)))  # type: ignore[operator]
+        return cts
+
+    return vjp
+
+
 def elementwise(
     name: str,
     ufunc: Any,
@@ -152,40 +211,12 @@ def elementwise(
     impl = impl or ufunc
     partials = tuple(partials)
     products = tuple(products) or (product,) * len(partials)
-    unary: Any = partials[0] if len(partials) == 1 and callable(partials[0]) else None
-    times_unary = products[0] if products else product
-
-    def jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
-        total = None
-        args = _numpy_scalars(args)
-        for partial, times, t in zip(partials, products, tangents, strict=True):
-            if t is not None and partial is not None:
-                term = _term(t, partial, out, args, times)
-                total = term if total is None else total + term
-        return None if total is None else like(total, out)
-
-    def vjp(ct: Any, wanted: Sequence[int], out: Any, args: Sequence[Any]) -> Sequence[Any]:
-        if keeps:
-            args = _numpy_scalars(args)
-        if unary:
-            return (times_unary(ct, unary(out, args[0])),)
-        cts: list[Any] = []
-        for partial, times, want in zip(partials, products, wanted, strict=True):
-            if not want or partial is None:
-                cts.append(None)
-            elif type(partial) is int:
-                # The sum over broadcast axes comes first, so that the negative is taken of fewer elements.
-                cts.append(ct if partial == 1 else -unbroadcast(ct, args[len(cts)]))
-            else:
-                cts.append(times(ct, partial(out, *args)))  # type: ignore[operator]
-        return cts
-
     primitive = Primitive(
         name,
         impl,
         elementwise_aval(impl),
-        jvp,
-        vjp,
+        _jvp(partials, products),
+        _vjp(partials, products, keeps),
         batch_elementwise(lambda: primitive),
         lower=lower,
         sparsity="union",

@@ -19,6 +19,18 @@ def _add_outputs(a: Any, b: Any, multiple: bool) -> Any:
     return tuple(y if x is None else x if y is None else x + y for x, y in zip(a, b, strict=True))
 
 
+def _add_terms(terms: Sequence[Any], out: Any, multiple: bool) -> Any:
+    """Sum the contributions to the output tangent(s), in the shapes and dtypes of the output(s)."""
+    if not terms:
+        return (None,) * len(out) if multiple else None
+    total = terms[0]
+    for term in terms[1:]:
+        total = _add_outputs(total, term, multiple)
+    if not multiple:
+        return like(total, out)
+    return tuple(None if t is None else like(t, y) for t, y in zip(total, out, strict=True))
+
+
 def transpose_term(term: Callable[[Any], Any], x: Any, ct: Any, multiple: bool) -> Any:
     """Apply to `ct` the transpose of the linear function `term` of an argument with the aval of `x`."""
 
@@ -40,6 +52,8 @@ def general(
     batch: Rule,
     multiple: bool = False,
     singular: bool = True,
+    keeps: bool = True,
+    keeps_out: bool = True,
     samples: Sequence[Any] = (),
     lower: Any = None,
     sparsity: Any = "dense",
@@ -54,21 +68,13 @@ def general(
         ``jvps[i](t, out, *args, **params)``: the part of the output tangent(s) due to the tangent `t` of argument i,
         written with operations that are linear in `t`. With `multiple`, a tuple in which None stands for zero.
         None for an argument without derivative.
+    keeps, keeps_out : bool
+        Whether a rule reads the values, not just shapes and dtypes, of the arguments, and of the output.
     """
 
     def jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any, **params: Any) -> Any:
-        total = None
-        for rule, t in zip(jvps, tangents, strict=True):
-            if t is not None and rule is not None:
-                term = rule(t, out, *args, **params)
-                total = term if total is None else _add_outputs(total, term, multiple)
-        if total is None:
-            return (None,) * len(out) if multiple else None
-        return (
-            tuple(None if t is None else like(t, y) for t, y in zip(total, out, strict=True))
-            if multiple
-            else like(total, out)
-        )
+        moving = [(r, t) for r, t in zip(jvps, tangents, strict=True) if t is not None and r is not None]
+        return _add_terms([rule(t, out, *args, **params) for rule, t in moving], out, multiple)
 
     def vjp(ct: Any, wanted: Sequence[bool], out: Any, args: Sequence[Any], **params: Any) -> list[Any]:
         cts: list[Any] = []
@@ -76,7 +82,7 @@ def general(
             if not want or rule is None:
                 cts.append(None)
             else:
-                term = lambda t, rule=rule: rule(t, out, *args, **params)  # noqa: E731
+                term = lambda t, rule=rule: rule(t, out, *args, **params)
                 cts.append(transpose_term(term, x, ct, multiple))
         return cts
 
@@ -94,6 +100,8 @@ def general(
         family="general",
         multiple=multiple,
         singular=singular,
+        keeps=keeps,
+        keeps_out=keeps_out,
         numpy=tuple(numpy),
     )
     return primitive

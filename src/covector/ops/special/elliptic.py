@@ -36,13 +36,16 @@ def _ordered(first: Rule, a: float) -> Rule:
     return derivative
 
 
+_ORDERS = [sample(draw((3,), low=-1.0, high=0.9), 1), sample(np.array([0.0, 0.5]), 2), sample(0.25, 1)]
+_ORDERS += [sample(draw((3,), np.float32, -1.0, 0.9), 1), sample(draw((0,)), 1)]
+
 ellipk_derivative = elementwise(
     "ellipk_derivative",
     None,
     (lambda out, m, n: ellipk_derivative(m, n + 1), None),
     impl=_ordered(lambda m: sc.elliprd(0, 1, 1 - m) / 6, 0.5),
     keeps_out=False,
-    samples=[sample(draw((3,), low=-1.0, high=0.9), 1), sample(np.array([0.0, 0.5]), 2)],
+    samples=_ORDERS,
     source="DLMF 19.25.1, 15.5.2",
 )
 ellipe_derivative = elementwise(
@@ -51,7 +54,7 @@ ellipe_derivative = elementwise(
     (lambda out, m, n: ellipe_derivative(m, n + 1), None),
     impl=_ordered(lambda m: -sc.elliprd(0, 1 - m, 1) / 6, -0.5),
     keeps_out=False,
-    samples=[sample(draw((3,), low=-1.0, high=0.9), 1), sample(np.array([0.0, 0.5]), 2)],
+    samples=_ORDERS,
     source="DLMF 19.25.1, 15.5.2",
 )
 ellipk = elementwise(
@@ -91,7 +94,8 @@ ellipkm1 = elementwise(
 
 def _amplitude_samples() -> list[Any]:
     # The parameter is an integer, because there is no derivative with respect to it.
-    return [sample(draw(s, low=-1.2, high=1.2), 0) for s in ((), (3,), (0,))] + [
+    kinds = (((), float), ((3,), np.float32), ((0,), float))
+    return [sample(draw(s, d, -1.2, 1.2), 0) for s, d in kinds] + [
         sample(draw((3,), low=-1.2, high=1.2), np.array([[0], [-1]]))
     ]
 
@@ -121,7 +125,8 @@ def _jacobi(i: int) -> Any:
 
 
 _NO_MODULUS = parameter("ellipj", "m")
-_ARGUMENT = [sample(draw(s), 0) for s in ((), (3,), (0,))] + [sample(draw((3,)), np.array([[0], [1]]))]
+_ARGUMENT = [sample(draw(s, d), 0) for s, d in (((), float), ((3,), np.float32), ((0,), float))]
+_ARGUMENT += [sample(draw((3,)), np.array([[0], [1]]))]
 
 jacobi_sn = elementwise(
     "jacobi_sn",

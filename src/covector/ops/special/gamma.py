@@ -31,7 +31,12 @@ polygamma = elementwise(
     (None, lambda out, n, x: polygamma(n + 1, x)),
     impl=_polygamma,
     keeps_out=False,
-    samples=[sample(1, draw((), low=0.3, high=4.0)), sample(np.array([[1], [2]]), draw((3,), low=0.3, high=4.0))],
+    samples=[
+        sample(1, draw((), low=0.3, high=4.0)),
+        sample(np.array([[1], [2]]), draw((3,), low=0.3, high=4.0)),
+        sample(1, draw((3,), np.float32, 0.3, 4.0)),
+        sample(1, draw((0,))),
+    ],
     source="DLMF 5.15.1",
 )
 

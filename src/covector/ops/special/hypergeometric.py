@@ -32,6 +32,8 @@ exprel_derivative = elementwise(
         sample(draw((3,)), 1),
         sample(np.array([0.0, 1e-3, -30.0, 5.0]), 2),
         sample(draw((3,), np.float32), np.array([[1], [2]])),
+        sample(0.5, 1),
+        sample(draw((0,)), 1),
     ],
     source="derivative of order n of (exp(x) - 1)/x = ∫₀¹ exp(tx) dt",
 )

@@ -135,7 +135,13 @@ lambertw = elementwise(
     None,
     (lambda out, z, k: np.exp(-out) / (1 + out), None),
     impl=lambda z, k: _ufuncs._lambertw(z, k, _TOLERANCE),
-    samples=[sample(draw((3,), low=0.1), 0), sample(draw((3,), complex), np.array([[0], [1]])), sample(0j, 0)],
+    samples=[
+        sample(draw((3,), low=0.1), 0),
+        sample(draw((3,), complex), np.array([[0], [1]])),
+        sample(0j, 0),
+        sample(draw((2,), np.complex64), 0),
+        sample(draw((0,), complex), 0),
+    ],
     source="W exp W = z",
 )
 

@@ -73,7 +73,7 @@ wofz = elementwise(
     sc.wofz,
     (lambda out, z: -2 * z * out + _TWO_OVER_ROOT_PI * 1j,),
     singular=False,
-    samples=[sample(draw(s, complex)) for s in ((), (3,), (2, 3))],
+    samples=[sample(draw(s, d)) for s, d in (((), complex), ((2, 3), complex), ((3,), np.complex64), ((0,), complex))],
     source="DLMF 7.10.2",
 )
 erfinv = elementwise(

@@ -45,7 +45,10 @@ elementwise(
     "cotdg",
     sc.cotdg,
     (lambda out, x: -_RADIAN * (1 + out * out),),
-    samples=[sample(draw(s, low=20.0, high=70.0)) for s in ((), (2, 3), (0,))],
+    samples=[
+        *[sample(draw(s, low=20.0, high=70.0)) for s in ((), (2, 3), (0,))],
+        sample(draw((3,), np.float32, 1.0, 2.0)),
+    ],
 )
 elementwise(
     "radian",
@@ -54,7 +57,12 @@ elementwise(
     keeps=False,
     singular=False,
     keeps_out=False,
-    samples=[sample(draw((3,)), draw((2, 1)), draw(()))],
+    samples=[
+        sample(draw((3,)), draw((2, 1)), draw(())),
+        sample(draw((2,), np.float32), 1.0, 2.0),
+        sample(draw((0,)), 1.0, 2.0),
+        sample(0.5, 1.0, 2.0),
+    ],
 )
 
 # --- Box-Cox ----------------------------------------------------------------------------------------------------------
