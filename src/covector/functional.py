@@ -99,7 +99,10 @@ def _vector(name: str, v: Any, like: Sequence[Any], what: str) -> list[Any]:
             raise InvalidVectorError(
                 f"functional.{name}: v[{i}] has size {shape_of(a)}, expected {shape_of(b)}, that of the {what}"
             )
-    return [a if hasattr(a, "dtype") and a.dtype == dtype_of(b) else _cast(name, i, a, b) for i, (a, b) in enumerate(zip(given, like, strict=True))]
+    return [
+        a if hasattr(a, "dtype") and a.dtype == dtype_of(b) else _cast(name, i, a, b)
+        for i, (a, b) in enumerate(zip(given, like, strict=True))
+    ]
 
 
 def _cast(name: str, i: int, a: Any, b: Any) -> Any:
@@ -108,7 +111,9 @@ def _cast(name: str, i: int, a: Any, b: Any) -> Any:
     raise InvalidVectorError(f"functional.{name}: v[{i}] has dtype {dtype_of(a)}, expected {dtype_of(b)}")
 
 
-def vjp(func: Callable[..., Any], inputs: Arrays, v: Arrays = None, create_graph: bool = False, strict: bool = False) -> Any:
+def vjp(
+    func: Callable[..., Any], inputs: Arrays, v: Arrays = None, create_graph: bool = False, strict: bool = False
+) -> Any:
     """Compute the product of a vector with the Jacobian of `func` at `inputs`.
 
     Parameters
@@ -148,7 +153,9 @@ def vjp(func: Callable[..., Any], inputs: Arrays, v: Arrays = None, create_graph
     return _detach(value, create_graph), _detach(_same_form(cts, inputs), create_graph)
 
 
-def jvp(func: Callable[..., Any], inputs: Arrays, v: Arrays = None, create_graph: bool = False, strict: bool = False) -> Any:
+def jvp(
+    func: Callable[..., Any], inputs: Arrays, v: Arrays = None, create_graph: bool = False, strict: bool = False
+) -> Any:
     """Compute the product of the Jacobian of `func` at `inputs` with a vector.
 
     Parameters
@@ -286,7 +293,9 @@ def _gradient(name: str, func: Any, inputs: Any, strict: bool) -> Callable[..., 
     return grad(scalar, tuple(range(len(args))) if isinstance(inputs, tuple | list) else 0)
 
 
-def vhp(func: Callable[..., Any], inputs: Arrays, v: Arrays = None, create_graph: bool = False, strict: bool = False) -> Any:
+def vhp(
+    func: Callable[..., Any], inputs: Arrays, v: Arrays = None, create_graph: bool = False, strict: bool = False
+) -> Any:
     """Compute the product of a vector with the Hessian of a function with a single-element output.
 
     Parameters
@@ -317,11 +326,15 @@ def vhp(func: Callable[..., Any], inputs: Arrays, v: Arrays = None, create_graph
     """
     gradient = _gradient("vhp", func, inputs, strict)
     value = func(*_as_tuple(inputs))
-    _, result = vjp(gradient, inputs, _same_form(_vector("vhp", v, _as_tuple(inputs), "input"), inputs), create_graph, strict)
+    _, result = vjp(
+        gradient, inputs, _same_form(_vector("vhp", v, _as_tuple(inputs), "input"), inputs), create_graph, strict
+    )
     return _detach(value, create_graph), result
 
 
-def hvp(func: Callable[..., Any], inputs: Arrays, v: Arrays = None, create_graph: bool = False, strict: bool = False) -> Any:
+def hvp(
+    func: Callable[..., Any], inputs: Arrays, v: Arrays = None, create_graph: bool = False, strict: bool = False
+) -> Any:
     """Compute the product of the Hessian of a function with a single-element output with a vector.
 
     Parameters

@@ -1,10 +1,10 @@
 """Helpers for pytrees: flatten, map and reduce nested containers of arrays, and register classes as such."""
 
 from .core.tree import (
-    all,  # noqa: A004
+    all,
     flatten,
     leaves,
-    map,  # noqa: A004
+    map,
     reduce,
     register_dataclass,
     register_pytree_node,

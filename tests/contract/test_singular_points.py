@@ -182,8 +182,22 @@ def test_convention_in_single_precision(row, jac):
     assert_allclose(got, expected, rtol=1e-5, atol=0)
 
 
-UNBOUNDED = ["sqrt", "cbrt", "log", "log2", "log1p", "reciprocal", "np.reciprocal", "power 0.5", "power 0.3",
-             "power -1", "arcsin", "arccos", "arccosh", "arctanh"]
+UNBOUNDED = [
+    "sqrt",
+    "cbrt",
+    "log",
+    "log2",
+    "log1p",
+    "reciprocal",
+    "np.reciprocal",
+    "power 0.5",
+    "power 0.3",
+    "power -1",
+    "arcsin",
+    "arccos",
+    "arccosh",
+    "arctanh",
+]
 
 
 @pytest.mark.parametrize("name", UNBOUNDED)

@@ -222,8 +222,12 @@ def test_shared_argument_gets_the_summed_gradient():
 
 @pytest.mark.parametrize("chunk_size", [None, 1, 2, 3, 4, 5, 100])
 def test_chunks_do_not_change_the_result(chunk_size):
-    run = cv.vmap(lambda r, w: {"a": np.sin(r) * w, "b": r.sum()}, in_axes=(0, None), out_axes={"a": 1, "b": 0},
-                  chunk_size=chunk_size)
+    run = cv.vmap(
+        lambda r, w: {"a": np.sin(r) * w, "b": r.sum()},
+        in_axes=(0, None),
+        out_axes={"a": 1, "b": 0},
+        chunk_size=chunk_size,
+    )
     out = run(M, 2.0)
     assert_allclose(out["a"], 2 * np.sin(M).T, rtol=1e-15)
     assert_allclose(out["b"], M.sum(1), rtol=1e-14)

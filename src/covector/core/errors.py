@@ -20,7 +20,6 @@ __all__ = [
 ]
 
 
-
 def _folder(file: str, levels: int) -> str:
     path = os.path.realpath(file)
     for _ in range(levels):

@@ -242,5 +242,3 @@ def record(function: Callable[..., Any], avals: Sequence[Aval], name: str) -> Gr
     finally:
         trace.alive = False
     return trace.graph
-
-

@@ -120,11 +120,11 @@ class TracedValue(Tracer):
         return self.size * self.dtype.itemsize
 
     @property
-    def T(self) -> Any:  # noqa: N802
+    def T(self) -> Any:
         return FUNCTIONS[np.transpose](self)
 
     @property
-    def mT(self) -> Any:  # noqa: N802
+    def mT(self) -> Any:
         return FUNCTIONS[np.matrix_transpose](self)
 
     @property
@@ -157,10 +157,20 @@ class TracedValue(Tracer):
     __xor__, __rxor__ = _binary(np.bitwise_xor), _binary(np.bitwise_xor, True)
     __lshift__, __rlshift__ = _binary(np.left_shift), _binary(np.left_shift, True)
     __rshift__, __rrshift__ = _binary(np.right_shift), _binary(np.right_shift, True)
-    __lt__, __le__, __gt__, __ge__ = _binary(np.less), _binary(np.less_equal), _binary(np.greater), _binary(np.greater_equal)
+    __lt__, __le__, __gt__, __ge__ = (
+        _binary(np.less),
+        _binary(np.less_equal),
+        _binary(np.greater),
+        _binary(np.greater_equal),
+    )
     __eq__, __ne__ = _binary(np.equal), _binary(np.not_equal)
     __hash__ = None  # type: ignore[assignment]
-    __neg__, __pos__, __abs__, __invert__ = _unary(np.negative), _unary(np.positive), _unary(np.absolute), _unary(np.invert)
+    __neg__, __pos__, __abs__, __invert__ = (
+        _unary(np.negative),
+        _unary(np.positive),
+        _unary(np.absolute),
+        _unary(np.invert),
+    )
 
     def __round__(self, ndigits: int | None = None) -> Any:
         return FUNCTIONS[np.round](self, ndigits or 0)
@@ -222,7 +232,9 @@ class TracedValue(Tracer):
         """Return the elements or slices at which the condition holds."""
         return FUNCTIONS[np.compress](condition, self, axis, out)
 
-    def astype(self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True) -> Any:
+    def astype(
+        self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True
+    ) -> Any:
         """Return the value in another dtype."""
         return FUNCTIONS[np.astype](self, dtype)
 
@@ -301,4 +313,3 @@ class TracedArray(TracedValue):
 
     def __contains__(self, item: Any) -> bool:
         return bool(FUNCTIONS[np.any](self == item))
-

@@ -7,7 +7,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["SCALAR_TYPES", "WEAK_FAMILIES", "Aval", "aval_of", "dtype_of", "is_differentiable", "is_plain", "is_weak", "shape_of", "strong"]
+__all__ = [
+    "SCALAR_TYPES",
+    "WEAK_FAMILIES",
+    "Aval",
+    "aval_of",
+    "dtype_of",
+    "is_differentiable",
+    "is_plain",
+    "is_weak",
+    "shape_of",
+    "strong",
+]
 
 Shape = tuple[int, ...]
 

@@ -102,7 +102,10 @@ def check_grads(
 
 def _flatten(fun: Any, args: Sequence[Any], rtol: float | None, atol: float | None) -> _Problem:
     leaves, treedef = tree.flatten(tuple(args))
-    leaves = [float(x) if type(x) is int and p.count("[") == 1 else x for x, p in zip(leaves, tree.paths(treedef), strict=True)]
+    leaves = [
+        float(x) if type(x) is int and p.count("[") == 1 else x
+        for x, p in zip(leaves, tree.paths(treedef), strict=True)
+    ]
     active = [i for i, x in enumerate(leaves) if dtype_of(x).kind in "fc"]
 
     def of_active(*values: Any) -> list[Any]:
@@ -147,9 +150,23 @@ def _check(p: _Problem, order: int, modes: tuple[str, ...], batched: bool, eps: 
         _check_batched(p, ts, us, modes)
     if order > 1:
         if "fwd" in modes:
-            _check(_derived(p, lambda *xs: jvp(lambda *ys: p(ys), xs, tuple(ts))[1], "jvp"), order - 1, modes, batched, eps, rng)
+            _check(
+                _derived(p, lambda *xs: jvp(lambda *ys: p(ys), xs, tuple(ts))[1], "jvp"),
+                order - 1,
+                modes,
+                batched,
+                eps,
+                rng,
+            )
         if "rev" in modes:
-            _check(_derived(p, lambda *xs: list(vjp(lambda *ys: p(ys), *xs)[1](us)), "vjp"), order - 1, modes, batched, eps, rng)
+            _check(
+                _derived(p, lambda *xs: list(vjp(lambda *ys: p(ys), *xs)[1](us)), "vjp"),
+                order - 1,
+                modes,
+                batched,
+                eps,
+                rng,
+            )
 
 
 def _push(p: _Problem, ts: list[Any], modes: tuple[str, ...], eps: Any) -> Sequence[Any]:
@@ -171,7 +188,9 @@ def _assert_close(p: _Problem, got: Any, want: Any, what: str, scale: Any = None
     if got.shape != want.shape:
         raise AssertionError(f"check_grads: {p.label}: {what}: shape {got.shape}, expected {want.shape}")
     size = float(np.max(np.abs(want), initial=0.0)) if scale is None else scale
-    bad = ~(np.abs(got - want) <= p.atol + (rtol or p.rtol) * size) & ~((got == want) | (np.isnan(got) & np.isnan(want)))
+    bad = ~(np.abs(got - want) <= p.atol + (rtol or p.rtol) * size) & ~(
+        (got == want) | (np.isnan(got) & np.isnan(want))
+    )
     if np.any(bad):
         at = tuple(int(i) for i in np.argwhere(bad)[0])
         where = f" at element {list(at)}" if at else ""
@@ -201,11 +220,20 @@ def _locate_forward(p: _Problem, eps: Any, rtol: float | None) -> None:
     """Repeat the forward check along each single element, to name the one that is wrong."""
     for k, x in enumerate(p.leaves):
         for at in np.ndindex(np.shape(x)):
-            ts = [_one_hot(y, at) if j == k else np.zeros_like(y)[()] if not isinstance(y, np.ndarray) else np.zeros_like(y) for j, y in enumerate(p.leaves)]
+            ts = [
+                _one_hot(y, at)
+                if j == k
+                else np.zeros_like(y)[()]
+                if not isinstance(y, np.ndarray)
+                else np.zeros_like(y)
+                for j, y in enumerate(p.leaves)
+            ]
             _, got = jvp(lambda *xs: p(xs), tuple(p.leaves), tuple(ts))
             want, _ = numeric_jvp(p, p.leaves, ts, eps)
             for i, (g, w) in enumerate(zip(got, want, strict=True)):
-                _assert_close(p, g, w, f"forward mode, derivative by {p.names[k]} element {list(at)}, output leaf {i}", rtol=rtol)
+                _assert_close(
+                    p, g, w, f"forward mode, derivative by {p.names[k]} element {list(at)}, output leaf {i}", rtol=rtol
+                )
 
 
 def _pair(us: Sequence[Any], ts: Sequence[Any]) -> float:
@@ -213,9 +241,7 @@ def _pair(us: Sequence[Any], ts: Sequence[Any]) -> float:
     return float(sum(np.sum(np.real(u * t), dtype=float) for u, t in zip(us, ts, strict=True)))
 
 
-def _check_reverse(
-    p: _Problem, out: list[Any], ts: list[Any], us: list[Any], modes: tuple[str, ...], eps: Any
-) -> None:
+def _check_reverse(p: _Problem, out: list[Any], ts: list[Any], us: list[Any], modes: tuple[str, ...], eps: Any) -> None:
     value, pullback = vjp(lambda *xs: p(xs), *p.leaves)
     cts = pullback(us)
     for i, (v, y) in enumerate(zip(value, out, strict=True)):
@@ -223,8 +249,8 @@ def _check_reverse(
     for ct, x, name in zip(cts, p.leaves, p.names, strict=True):
         if np.shape(ct) != np.shape(x) or ct.dtype != dtype_of(x):
             raise AssertionError(
-                f"check_grads: {p.label}: reverse mode, {name}: cotangent of shape {np.shape(ct)} and dtype {ct.dtype}, "
-                f"expected {np.shape(x)} and {dtype_of(x)}"
+                f"check_grads: {p.label}: reverse mode, {name}: cotangent of shape {np.shape(ct)} and dtype "
+                f"{ct.dtype}, expected {np.shape(x)} and {dtype_of(x)}"
             )
     forward = _push(p, ts, modes, eps)
     against = "forward mode" if "fwd" in modes else "differences"
@@ -233,7 +259,9 @@ def _check_reverse(
     tolerance = max(p.rtol * 1e-2, 1e-9) if "fwd" in modes else p.rtol
     if not abs(left - right) <= p.atol + tolerance * scale:
         _locate_reverse(p, us, cts, modes, eps)
-        raise AssertionError(f"check_grads: {p.label}: reverse mode against {against}: ⟨u, Jt⟩ = {left}, ⟨Jᵀu, t⟩ = {right}")
+        raise AssertionError(
+            f"check_grads: {p.label}: reverse mode against {against}: ⟨u, Jt⟩ = {left}, ⟨Jᵀu, t⟩ = {right}"
+        )
 
 
 def _locate_reverse(p: _Problem, us: list[Any], cts: Sequence[Any], modes: tuple[str, ...], eps: Any) -> None:
@@ -261,11 +289,21 @@ def _check_batched(p: _Problem, ts: list[Any], us: list[Any], modes: tuple[str, 
     shared = [is_weak(x) and not all(map(is_weak, p.leaves)) for x in p.leaves]
     axes = tuple(None if s else 0 for s in shared)
     scales = [1.0, 1.0 + 2.0**-6, 1.0 - 2.0**-6]
-    lanes = [[x] * 3 if s else [np.asarray(x * c, dtype_of(x)) for c in scales] for x, s in zip(p.leaves, shared, strict=True)]
+    lanes = [
+        [x] * 3 if s else [np.asarray(x * c, dtype_of(x)) for c in scales]
+        for x, s in zip(p.leaves, shared, strict=True)
+    ]
     stacked = [x if s else np.stack(xs) for x, xs, s in zip(p.leaves, lanes, shared, strict=True)]
     cases: list[tuple[str, Callable[..., Any]]] = [("the function", lambda *xs: p(xs))]
     if "fwd" in modes:
-        cases.append(("jvp", lambda *xs: jvp(lambda *ys: p(ys), xs, tuple(t if s else np.asarray(t) for t, s in zip(ts, shared, strict=True)))[1]))
+        cases.append(
+            (
+                "jvp",
+                lambda *xs: jvp(
+                    lambda *ys: p(ys), xs, tuple(t if s else np.asarray(t) for t, s in zip(ts, shared, strict=True))
+                )[1],
+            )
+        )
     if "rev" in modes:
         cases.append(("vjp", lambda *xs: vjp(lambda *ys: p(ys), *xs)[1]([np.asarray(u) for u in us])))
     for what, fun in cases:
@@ -273,4 +311,6 @@ def _check_batched(p: _Problem, ts: list[Any], us: list[Any], modes: tuple[str, 
         for k in range(_LANES):
             alone = tree.leaves(fun(*[x[k] for x in lanes]))
             for i, (a, b) in enumerate(zip(together, alone, strict=True)):
-                _assert_close(p, a[k], b, f"vmap of {what} against a loop, lane {k}, leaf {i}", rtol=max(p.rtol * 1e-2, 1e-9))
+                _assert_close(
+                    p, a[k], b, f"vmap of {what} against a loop, lane {k}, leaf {i}", rtol=max(p.rtol * 1e-2, 1e-9)
+                )

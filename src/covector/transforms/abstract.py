@@ -84,7 +84,9 @@ def traced_graph(
     """
     leaves, treedef = tree.flatten((args, kwargs))
     places = [i for i, x in enumerate(leaves) if _is_array(x)]
-    avals = [Aval(x.shape, x.dtype) if isinstance(x, ShapeDtypeStruct) else aval_of(x) for x in (leaves[i] for i in places)]
+    avals = [
+        Aval(x.shape, x.dtype) if isinstance(x, ShapeDtypeStruct) else aval_of(x) for x in (leaves[i] for i in places)
+    ]
     trace = GraphTrace(transform)
     try:
         full = list(leaves)

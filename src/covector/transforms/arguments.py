@@ -42,8 +42,8 @@ def check_leaf(x: Any, place: str) -> None:
         return
     if not is_plain(x):
         raise TypeError(
-            f"{place} is a {type(x).__module__}.{type(x).__name__}; expected an array, a NumPy scalar, a Python number, "
-            f"or a pytree of these (register your own class with covector.register_pytree_node)"
+            f"{place} is a {type(x).__module__}.{type(x).__name__}; expected an array, a NumPy scalar, a Python "
+            f"number, or a pytree of these (register your own class with covector.register_pytree_node)"
         )
     if isinstance(x, np.ndarray) and type(x) is not np.ndarray and _is_special(x):
         raise TypeError(f"{place} is a {type(x).__name__}, whose semantics differ from an array's; use np.asarray(x)")

@@ -51,7 +51,9 @@ class _JvpRule:
 class _VjpRule:
     """A function with its forward and backward pass, all on flat leaves."""
 
-    def __init__(self, fun: Flat, fwd: Callable[..., tuple[Sequence[Any], Any]], bwd: Callable[..., Sequence[Any]]) -> None:
+    def __init__(
+        self, fun: Flat, fwd: Callable[..., tuple[Sequence[Any], Any]], bwd: Callable[..., Sequence[Any]]
+    ) -> None:
         self.fun = fun
         self.fwd = fwd
         self.bwd = bwd
@@ -131,7 +133,9 @@ def _forward_pass(args: Sequence[Any], params: dict[str, Any]) -> tuple[Any, dic
 def _vjp_of_vjp_rule(
     ct: Sequence[Any], wanted: Sequence[bool], out: Any, args: Sequence[Any], *, rule: _VjpRule, residual: Any
 ) -> list[Any]:
-    full = [None if dtype_of(y).kind not in "fc" else zeros(y) if c is None else c for c, y in zip(ct, out, strict=True)]
+    full = [
+        None if dtype_of(y).kind not in "fc" else zeros(y) if c is None else c for c, y in zip(ct, out, strict=True)
+    ]
     return [c if w else None for c, w in zip(rule.bwd(residual, full), wanted, strict=True)]
 
 
@@ -213,7 +217,7 @@ class _Custom:
         )
 
 
-class custom_jvp(_Custom):  # noqa: N801
+class custom_jvp(_Custom):
     """A function with a forward-mode rule of its own; reverse mode transposes the rule.
 
     Parameters
@@ -297,7 +301,7 @@ class custom_jvp(_Custom):  # noqa: N801
         return dtype_of(y).type(t) if type(t) in (float, int) else t
 
 
-class custom_vjp(_Custom):  # noqa: N801
+class custom_vjp(_Custom):
     """A function with a reverse-mode rule of its own; forward mode transposes the rule.
 
     Parameters
@@ -333,7 +337,7 @@ class custom_vjp(_Custom):  # noqa: N801
     bwd: Callable[..., Any] | None = None
 
     def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any]) -> None:
-        """Set the forward pass ``fwd(*args) -> (out, residual)`` and the backward pass ``bwd(*nondiff, residual, ct)``."""
+        """Set the passes ``fwd(*args) -> (out, residual)`` and ``bwd(*nondiff, residual, ct) -> cts``."""
         check_callable(fwd, "defvjp")
         check_callable(bwd, "defvjp")
         self.fwd, self.bwd = fwd, bwd

@@ -35,7 +35,7 @@ class _GradMode(ContextDecorator):
         _blocked.reset(token)
 
 
-class no_grad(_GradMode):  # noqa: N801
+class no_grad(_GradMode):
     """Treat values computed in a block as constants.
 
     A transform that runs when the block is entered sees constants, in forward and in reverse mode. A transform that
@@ -60,7 +60,7 @@ class no_grad(_GradMode):  # noqa: N801
         return newest_level()
 
 
-class enable_grad(_GradMode):  # noqa: N801
+class enable_grad(_GradMode):
     """Differentiate again inside a `no_grad` block.
 
     Examples

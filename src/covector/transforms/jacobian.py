@@ -23,7 +23,14 @@ class _Options:
     """How a Jacobian is to be computed."""
 
     def __init__(
-        self, transform: str, argnums: Any, mode: str, has_aux: bool, chunk_size: Any, holomorphic: bool, preallocate: bool
+        self,
+        transform: str,
+        argnums: Any,
+        mode: str,
+        has_aux: bool,
+        chunk_size: Any,
+        holomorphic: bool,
+        preallocate: bool,
     ) -> None:
         check_argnums(transform, argnums)
         check_chunk(transform, chunk_size)
@@ -128,9 +135,7 @@ def _forward_blocks(lin: Linearization, inputs: list[Any], out: list[Any], o: _O
 
     parts = chunks(size_of(inputs), o.chunk_size, row_bytes([*inputs, *out]))
     by_input = gather_rows(columns, inputs, out, parts, o.preallocate)
-    return [
-        [_swap(by_input[j][i], len(shape_of(x))) for j, x in enumerate(inputs)] for i in range(len(out))
-    ]
+    return [[_swap(by_input[j][i], len(shape_of(x))) for j, x in enumerate(inputs)] for i in range(len(out))]
 
 
 def _swap(block: Any, count: int) -> Any:
@@ -192,7 +197,9 @@ def jacrev(
            [0., 1.]])
     """
     check_callable(fun, "jacrev")
-    return _jacobian_function(fun, _Options("jacrev", argnums, "rev", has_aux, chunk_size, holomorphic, _preallocate_and_copy))
+    return _jacobian_function(
+        fun, _Options("jacrev", argnums, "rev", has_aux, chunk_size, holomorphic, _preallocate_and_copy)
+    )
 
 
 def _jacobian_function(fun: Callable[..., Any], o: _Options) -> Callable[..., Any]:
@@ -288,7 +295,9 @@ def jacobian(
     array([[3., 2.]])
     """
     check_callable(fun, "jacobian")
-    return _jacobian_function(fun, _Options("jacobian", argnums, _mode("jacobian", mode), has_aux, chunk_size, holomorphic, False))
+    return _jacobian_function(
+        fun, _Options("jacobian", argnums, _mode("jacobian", mode), has_aux, chunk_size, holomorphic, False)
+    )
 
 
 def _mode(transform: str, mode: str) -> str:
@@ -330,7 +339,9 @@ def value_and_jacobian(
     (np.float64(9.0), np.float64(6.0))
     """
     check_callable(fun, "value_and_jacobian")
-    o = _Options("value_and_jacobian", argnums, _mode("value_and_jacobian", mode), has_aux, chunk_size, holomorphic, False)
+    o = _Options(
+        "value_and_jacobian", argnums, _mode("value_and_jacobian", mode), has_aux, chunk_size, holomorphic, False
+    )
 
     @wraps(fun)
     def value_and_jacobian_fun(*args: Any, **kwargs: Any) -> Any:

@@ -155,5 +155,3 @@ def _finish_block(block: Any, x: Any, y: Any) -> Any:
     if block.dtype != dtype:
         block = narrow(block, dtype)
     return own(restore_kind(block, x))
-
-

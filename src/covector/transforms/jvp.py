@@ -12,7 +12,16 @@ from ..core.cotangents import zeros
 from ..core.protect import Holds
 from ..core.tracer import Tracer
 from ..core.values import dtype_of, is_weak, shape_of
-from .arguments import check_callable, differentiated_leaves, fun_name, output_leaves, own, restore_kind, show_tree, split_aux
+from .arguments import (
+    check_callable,
+    differentiated_leaves,
+    fun_name,
+    output_leaves,
+    own,
+    restore_kind,
+    show_tree,
+    split_aux,
+)
 from .forward import ForwardTrace, ForwardTracer
 from .linearization import lower_aux
 
@@ -63,9 +72,7 @@ def forward(
         holds.release()
 
 
-def jvp(
-    fun: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool = False, has_aux: bool = False
-) -> Any:
+def jvp(fun: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool = False, has_aux: bool = False) -> Any:
     """Compute a function's value and its Jacobian-vector product (forward mode).
 
     Parameters

@@ -43,7 +43,9 @@ class Pushforward(Linearization):
             ts += [u for u, s in zip(checked, slots, strict=True) if s]
         seen = set(map(id, ts))
         out = [unshared(t, seen) for t in self.push(ts)]
-        return tree.unflatten(self.out_treedef, [finish_tangent(t, y) for t, y in zip(out, self.out_avals, strict=True)])
+        return tree.unflatten(
+            self.out_treedef, [finish_tangent(t, y) for t, y in zip(out, self.out_avals, strict=True)]
+        )
 
 
 def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
@@ -200,6 +202,8 @@ def hvp(fun: Callable[..., Any], primals: Any, tangents: Any, *, has_aux: bool =
     """
     check_callable(fun, "hvp")
     if not isinstance(primals, tuple | list):
-        raise TypeError(f"hvp: primals must be a tuple or a list, got {type(primals).__name__}; write hvp(fun, (x,), (v,))")
+        raise TypeError(
+            f"hvp: primals must be a tuple or a list, got {type(primals).__name__}; write hvp(fun, (x,), (v,))"
+        )
     gradient = grad(fun, argnums=tuple(range(len(primals))), has_aux=has_aux)
     return jvp(gradient, primals, tangents, has_aux=has_aux)

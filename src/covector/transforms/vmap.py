@@ -134,7 +134,9 @@ def _run(
             rank = len(shape_of(x)) + 1
             mine = isinstance(x, BatchTracer) and x._trace is trace
             if mine if axis is None else not -rank <= axis < rank:
-                raise ValueError(_misplaced(f"vmap: output leaf {tree.paths(out_treedef)[i]} of {fun_name(fun)}", x, axis))
+                raise ValueError(
+                    _misplaced(f"vmap: output leaf {tree.paths(out_treedef)[i]} of {fun_name(fun)}", x, axis)
+                )
             if axis is None:
                 results.append(own(x))
             else:
@@ -202,7 +204,9 @@ def _mapped_leaves(fun: Any, in_axes: Any, args: tuple[Any, ...], kwargs: dict[s
 
 
 def _batch_size(fun: Any, leaves: Any, axes: Any, treedef: Any, axis_size: int | None, count: int) -> int:
-    sizes: list[tuple[int, int, int]] = [(i, shape_of(x)[a], a) for i, (x, a) in enumerate(zip(leaves, axes, strict=True)) if a is not None]
+    sizes: list[tuple[int, int, int]] = [
+        (i, shape_of(x)[a], a) for i, (x, a) in enumerate(zip(leaves, axes, strict=True)) if a is not None
+    ]
     found = {n for _, n, _ in sizes}
     if axis_size is not None:
         found.add(axis_size)
