@@ -6,10 +6,20 @@ import warnings
 from typing import Any
 
 import numpy as np
+import pytest
 
 from covector.testing import check_grads
 
-__all__ = ["assert_same_as_numpy", "check"]
+__all__ = ["assert_same_as_numpy", "check", "newer"]
+
+
+def newer(name: str) -> Any:
+    """NumPy's function of this name; where the running NumPy is older than the function, one that skips the test."""
+
+    def skip(*args: Any, **options: Any) -> None:
+        pytest.skip(f"NumPy {np.__version__} has no np.{name}")
+
+    return getattr(np, name, skip)
 
 
 def assert_same_as_numpy(got: Any, want: Any) -> None:

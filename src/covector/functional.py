@@ -12,7 +12,7 @@ from .core.errors import CovectorError
 from .core.values import dtype_of, shape_of
 from .transforms.arguments import check_callable, fun_name
 from .transforms.jacobian import jacfwd, jacrev
-from .transforms.jvp import finish_tangent
+from .transforms.jvp import finish_tangents
 from .transforms.jvp import jvp as _jvp
 from .transforms.linearization import Linearization, escaped, run_on_tape
 from .transforms.stop_gradient import stop_gradient
@@ -186,7 +186,7 @@ def jvp(
     """
     lin, value, outputs = _run("jvp", func, inputs, strict)
     tangents = lin.push(_vector("jvp", v, _as_tuple(inputs), "input"))
-    result = [finish_tangent(t, y) for t, y in zip(tangents, outputs, strict=True)]
+    result = finish_tangents(tangents, outputs)
     return _detach(value, create_graph), _detach(_same_form(result, value), create_graph)
 
 

@@ -125,6 +125,11 @@ def cases(choose: Callable[[Case], bool] = lambda c: True) -> list[Any]:
     ]
 
 
+def one_each(parameters: list[Any]) -> list[Any]:
+    """The first of the cases of each primitive, in the default run."""
+    return parameters if FULL else list({c.values[0].primitive.name: c for c in reversed(parameters)}.values())[::-1]
+
+
 def differentiable(case: Case) -> bool:
     """Whether the case has an argument and an output with a derivative."""
     return not case.primitive.constant and bool(case.args) and bool(case.places)

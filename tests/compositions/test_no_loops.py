@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import covector as cv
-from compositions.cases import Case, cases, differentiable
+from compositions.cases import Case, cases, differentiable, one_each
 from covector.core.primitive import PRIMITIVES
 
 
@@ -84,11 +84,10 @@ def test_implementations_run_once_for_all_lanes(case: Case) -> None:
             assert counts[1].get(case.primitive.name, 0) <= 1
 
 
-# One sample of each primitive: counting instructions is slow.
-FIRST = {c.values[0].primitive.name: c for c in cases(lambda c: bool(c.args) and all(np.size(x) for x in c.args))}
+FIRST = one_each(cases(lambda c: bool(c.args) and all(np.size(x) for x in c.args)))
 
 
-@pytest.mark.parametrize("case", FIRST.values())
+@pytest.mark.parametrize("case", FIRST)
 def test_python_does_the_same_work_for_all_numbers_of_lanes(case: Case) -> None:
     for name, fun in programs(case).items():
         small, large = batch(case, 3), batch(case, 6)

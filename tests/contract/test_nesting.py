@@ -204,6 +204,41 @@ def test_custom_rule_closing_over_a_lane_inside_the_map(lane):
     assert_allclose(cv.vmap(lambda x: cv.vmap(lane)(x * X))(X), np.outer(X, X) ** 3, rtol=1e-14)
 
 
+# Refused with an error that says so; the contract asks for more, and strict marks turn red when it is there.
+REFUSED = pytest.mark.xfail(
+    raises=cv.CovectorError, strict=True, reason="custom rules do not find out by themselves what they close over"
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shared"),
+    [
+        pytest.param("custom_jvp", True, marks=REFUSED),
+        pytest.param("custom_vjp", True, marks=REFUSED),
+        pytest.param("custom_jvp", False, marks=REFUSED),
+        ("custom_vjp", False),
+    ],
+)
+def test_custom_rule_closing_over_a_lane_that_is_not_differentiated(kind, shared):
+    def lane(w, x):
+        if kind == "custom_jvp":
+            f = cv.custom_jvp(lambda v: x * v)
+            f.defjvp(lambda primals, tangents: (f(*primals), 10 * x * tangents[0]))
+        else:
+            f = cv.custom_vjp(lambda v: x * v)
+            f.defvjp(lambda v: (f(v), x), lambda x, ct: (10 * x * ct,))
+        return f(w)
+
+    def loss(w):
+        if shared:
+            return cv.vmap(lane, in_axes=(None, 0))(w, X).sum()
+        return cv.vmap(lane)(w * np.ones(3), X).sum()
+
+    assert_allclose(cv.grad(loss)(2.0), 10 * X.sum(), rtol=1e-14)
+    assert_allclose(by_jvp(loss)(2.0), 10 * X.sum(), rtol=1e-14)
+    assert_allclose(by_linearize(loss)(2.0), 10 * X.sum(), rtol=1e-14)
+
+
 @pytest.mark.parametrize("lane", [custom_jvp_of_lane, custom_vjp_of_lane], ids=["custom_jvp", "custom_vjp"])
 @pytest.mark.parametrize(
     "derivative",

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import covector as cv
-from helpers import assert_same_as_numpy
+from helpers import assert_same_as_numpy, newer
 from numpy_api.function_cases import check_derivatives, check_values, params
 
 RNG = np.random.default_rng(0)
@@ -62,12 +62,12 @@ CASES: list[tuple[str, Callable[..., Any], list[Any]]] = [
     ("vecdot keepdims", lambda x, y: np.vecdot(x, y, axis=0, keepdims=True), [(3, 2), (3, 2)]),
     ("vecdot keepdims last", lambda x, y: np.vecdot(x, y, keepdims=True), [(3, 2), (3, 2)]),
     ("linalg.vecdot", lambda x, y: np.linalg.vecdot(x, y, axis=-2), [(3, 2), (3, 2)]),
-    ("matvec", np.matvec, [(2, 2, 3), (2, 3)]),
-    ("matvec shared matrix", np.matvec, [(2, 3), (4, 3)]),
-    ("matvec shared vector", np.matvec, [(4, 2, 3), (3,)]),
-    ("vecmat", np.vecmat, [(2, 3), (2, 3, 2)]),
-    ("vecmat shared matrix", np.vecmat, [(4, 3), (3, 2)]),
-    ("vecmat axes", lambda x, y: np.vecmat(x, y, axes=[(0,), (1, 0), (0,)]), [(3, 4), (2, 3, 4)[:2]]),
+    ("matvec", newer("matvec"), [(2, 2, 3), (2, 3)]),
+    ("matvec shared matrix", newer("matvec"), [(2, 3), (4, 3)]),
+    ("matvec shared vector", newer("matvec"), [(4, 2, 3), (3,)]),
+    ("vecmat", newer("vecmat"), [(2, 3), (2, 3, 2)]),
+    ("vecmat shared matrix", newer("vecmat"), [(4, 3), (3, 2)]),
+    ("vecmat axes", lambda x, y: newer("vecmat")(x, y, axes=[(0,), (1, 0), (0,)]), [(3, 4), (2, 3, 4)[:2]]),
     ("inner vectors", np.inner, [(3,), (3,)]),
     ("inner matrices", np.inner, [(2, 3), (4, 3)]),
     ("inner tensors", np.inner, [(2, 3), (2, 4, 3)]),
@@ -188,8 +188,8 @@ CONJUGATING: list[tuple[str, Callable[..., Any], list[tuple[int, ...]]]] = [
     ("matmul", np.matmul, [(2, 2, 3), (3, 2)]),
     ("vdot", np.vdot, [(3,), (3,)]),
     ("vecdot", np.vecdot, [(2, 3), (2, 3)]),
-    ("matvec", np.matvec, [(2, 3), (3,)]),
-    ("vecmat", np.vecmat, [(2, 3), (2, 3, 2)]),
+    ("matvec", newer("matvec"), [(2, 3), (3,)]),
+    ("vecmat", newer("vecmat"), [(2, 3), (2, 3, 2)]),
     ("inner", np.inner, [(2, 3), (2, 3)]),
     ("outer", np.outer, [(2,), (3,)]),
     ("einsum", lambda x, y: np.einsum("ij,kj->ik", x, y), [(2, 3), (2, 3)]),

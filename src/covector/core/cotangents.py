@@ -12,7 +12,7 @@ from .primitive import PRIMITIVES
 from .tracer import Tracer
 from .values import Shape, dtype_of, shape_of
 
-__all__ = ["Scatter", "add_cotangent", "narrow", "unbroadcast", "zeros"]
+__all__ = ["Pending", "Scatter", "add_cotangent", "narrow", "settled", "unbroadcast", "unshared", "zeros"]
 
 _ndarray = np.ndarray
 
@@ -124,6 +124,13 @@ def _references(totals: list[Any]) -> int:
 
 # Measured, because Python versions count a call's argument differently, and at most the 3 of those that count most.
 _ALONE = min(3, _references([np.empty(1)]))
+
+
+def unshared(totals: list[Any], slot: int) -> Any:
+    """Return ``totals[slot]`` for the user to keep and change: a copy if it is a view or anybody else refers to it."""
+    total = totals[slot]
+    mine = type(total) is not _ndarray or (sys.getrefcount(total) <= _ALONE and total.base is None)
+    return total if mine else total.copy()
 
 
 def add_cotangent(totals: list[Any], slot: int, ct: Any, x: Any) -> None:

@@ -13,7 +13,7 @@ from ..core.dispatch import UFUNCS, as_operand
 from ..core.values import dtype_of, shape_of
 from ..ops.contraction import contract_p, matmul_p
 from .axes import normalize_axis
-from .register import implements, no_out
+from .register import existing, implements, no_out
 from .structural import as_array
 
 __all__ = ["dot", "generalized", "multi_dot", "tensordot", "without_ones"]
@@ -184,8 +184,8 @@ def generalized(
 
 
 for _name, _function in (("vecdot", vecdot), ("matvec", matvec), ("vecmat", vecmat)):
-    if hasattr(np, _name):
-        UFUNCS[getattr(np, _name)] = _function
+    for _ufunc in existing(_name):
+        UFUNCS[_ufunc] = _function
 
 
 @implements(np.linalg.vecdot)

@@ -11,7 +11,7 @@ import numpy as np
 from ..ops.indexing import slice_p
 from ..ops.structural import concat_p
 from .axes import normalize_axis
-from .register import implements, no_out
+from .register import existing, implements, no_out
 from .structural import as_array, atleast_1d, atleast_2d, atleast_3d, expand_dims, moveaxis, ravel, reshape
 
 __all__ = ["concatenate", "stack"]
@@ -196,7 +196,7 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     return split(ary, indices_or_sections, 2)
 
 
-@implements(np.unstack)
+@implements(*existing("unstack"))
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     if x.ndim == 0:
         raise ValueError("Input array must be at least 1-d.")

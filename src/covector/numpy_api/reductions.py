@@ -26,7 +26,7 @@ from ..ops.reductions import (
     sum_p,
 )
 from .axes import all_axes, is_default, normalize_axis
-from .register import implements, no_out
+from .register import existing, implements, no_out
 from .structural import as_array, moveaxis, ravel
 
 __all__ = ["cast", "extremum", "kept", "mean", "reduce_masked"]
@@ -245,9 +245,8 @@ def _cumulative(name: str, function: Callable[..., Any], start: int) -> Callable
     return cumulative
 
 
-if hasattr(np, "cumulative_sum"):
-    implements(np.cumulative_sum)(_cumulative("cumulative_sum", cumsum, 0))
-    implements(np.cumulative_prod)(_cumulative("cumulative_prod", cumprod, 1))
+implements(*existing("cumulative_sum"))(_cumulative("cumulative_sum", cumsum, 0))
+implements(*existing("cumulative_prod"))(_cumulative("cumulative_prod", cumprod, 1))
 
 
 # --- positions and truths ---------------------------------------------------------------------------------------------

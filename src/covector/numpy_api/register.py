@@ -10,9 +10,14 @@ import numpy as np
 from ..core.dispatch import FUNCTIONS, REFUSED
 from ..core.errors import NotDifferentiableError, caller
 
-__all__ = ["implements", "no_out", "refuse"]
+__all__ = ["existing", "implements", "no_out", "refuse"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def existing(*names: str) -> tuple[Any, ...]:
+    """Return those of NumPy's functions called `names` that the running NumPy has; some are newer than NumPy 2.0."""
+    return tuple(getattr(np, name) for name in names if hasattr(np, name))
 
 
 def implements(*functions: Any) -> Callable[[F], F]:

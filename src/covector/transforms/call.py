@@ -96,7 +96,8 @@ def over_lanes(trace: BatchTrace, fun: Callable[..., Any], axes: Axes) -> Callab
         return y.value if mine else np.broadcast_to(y, (trace.size, *shape_of(y)))
 
     def run(*xs: Any) -> Any:
-        if not trace.alive:
+        # A tracer of `trace` may hold older tracers only.
+        if not trace.alive or any(isinstance(x, Tracer) and x._trace.level > trace.level for x in xs):
             return mapped(*xs)
         out = fun(*[x if a is None else trace.tracer(x) for x, a in zip(xs, axes, strict=True)])
         leaves, treedef = output_leaves(out, "vmap", fun)

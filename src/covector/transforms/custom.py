@@ -9,179 +9,14 @@ from typing import Any
 import numpy as np
 
 from ..core import tree
-from ..core.cotangents import zeros
-from ..core.errors import CustomRuleError, NotDifferentiableError
-from ..core.graph import record
-from ..core.primitive import Primitive, bind
+from ..core.errors import CustomRuleError
 from ..core.tracer import Tracer
-from ..core.values import Aval, aval_of, dtype_of, shape_of
+from ..core.values import dtype_of, shape_of
 from .arguments import check_callable, fun_name
-from .batching import BatchTrace
-from .call import Axes, FlatFunction, as_numpy, call, flat_avals, over_lanes, positional, zeros_for
-from .vmap import vmap
+from .call import FlatFunction, as_numpy, call, positional, zeros_for
+from .custom_primitives import JvpRule, VjpRule, custom_jvp_p, custom_vjp_p
 
 __all__ = ["custom_jvp", "custom_vjp"]
-
-Flat = Callable[..., Sequence[Any]]
-
-
-def _aval(x: Any) -> Aval:
-    return aval_of(x)._replace(weak=False)
-
-
-class _JvpRule:
-    """A function with its jvp, both on flat leaves: ``rule(primals, tangents) -> tangents_out``."""
-
-    def __init__(self, fun: Flat, rule: Callable[[Sequence[Any], Sequence[Any]], Sequence[Any]]) -> None:
-        self.fun = fun
-        self.rule = rule
-
-    def batched(self, trace: BatchTrace, axes: Axes) -> _JvpRule:
-        count = len(axes)
-
-        def rule(primals: Sequence[Any], tangents: Sequence[Any]) -> Sequence[Any]:
-            # A None tangent (of an integer) is an empty subtree, which has no axis.
-            t_axes = tuple(None if t is None else a for t, a in zip(tangents, axes, strict=True))
-            mapped = over_lanes(trace, lambda *xs: tuple(self.rule(xs[:count], xs[count:])), (*axes, *t_axes))
-            return mapped(*primals, *tangents)  # type: ignore[no-any-return]
-
-        return _JvpRule(over_lanes(trace, lambda *xs: tuple(self.fun(*xs)), axes), rule)
-
-
-class _VjpRule:
-    """A function with its forward and backward pass, all on flat leaves."""
-
-    def __init__(
-        self, fun: Flat, fwd: Callable[..., tuple[Sequence[Any], Any]], bwd: Callable[..., Sequence[Any]]
-    ) -> None:
-        self.fun = fun
-        self.fwd = fwd
-        self.bwd = bwd
-
-    def batched(self, trace: BatchTrace, axes: Axes) -> _VjpRule:
-        def bwd(residual: Any, cts: Sequence[Any]) -> Sequence[Any]:
-            out = vmap(lambda r, c: tuple(self.bwd(r, c)), axis_name=trace.axis_name)(residual, tuple(cts))
-            return [c if a == 0 or c is None else c.sum(axis=0) for c, a in zip(out, axes, strict=True)]
-
-        fwd = over_lanes(trace, lambda *xs: self.fwd(*xs), axes)
-        return _VjpRule(over_lanes(trace, lambda *xs: tuple(self.fun(*xs)), axes), fwd, bwd)
-
-
-def _impl(*args: Any, rule: Any) -> tuple[Any, ...]:
-    return tuple(rule.fun(*args))
-
-
-def _abstract(*avals: Aval, rule: Any) -> tuple[Aval, ...]:
-    return flat_avals(rule.fun, avals)
-
-
-def _batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
-    def batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], *, rule: Any, **_: Any) -> Any:
-        axes = tuple(0 if b else None for b in batched)
-        return bind(primitive(), args, {"rule": rule.batched(trace, axes)})
-
-    return batch
-
-
-# --- custom_jvp -------------------------------------------------------------------------------------------------------
-
-
-def _jvp_of_jvp_rule(args: Sequence[Any], tangents: Sequence[Any], out: Any, *, rule: _JvpRule) -> Sequence[Any]:
-    return rule.rule(args, [zeros_for(x) if t is None else t for x, t in zip(args, tangents, strict=True)])
-
-
-def _vjp_of_jvp_rule(
-    ct: Sequence[Any], wanted: Sequence[bool], out: Any, args: Sequence[Any], *, rule: _JvpRule
-) -> list[Any]:
-    """Transpose the user's jvp, recorded on abstract tangents of the wanted arguments."""
-    places = [i for i, w in enumerate(wanted) if w]
-
-    def pushforward(*ts: Any) -> Sequence[Any]:
-        tangents = [zeros_for(x) for x in args]
-        for i, t in zip(places, ts, strict=True):
-            tangents[i] = t
-        return rule.rule(args, tangents)
-
-    found = record(pushforward, [_aval(args[i]) for i in places], "custom_jvp").transpose(ct)
-    cts: list[Any] = [None] * len(args)
-    for i, c in zip(places, found, strict=True):
-        cts[i] = c
-    return cts
-
-
-custom_jvp_p = Primitive(
-    "custom_jvp",
-    _impl,
-    _abstract,
-    _jvp_of_jvp_rule,
-    _vjp_of_jvp_rule,
-    _batch(lambda: custom_jvp_p),
-    family="call",
-    multiple=True,
-    singular=True,
-)
-
-
-# --- custom_vjp -------------------------------------------------------------------------------------------------------
-
-
-def _forward_pass(args: Sequence[Any], params: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    out, residual = params["rule"].fwd(*args)
-    return tuple(out), {"rule": params["rule"], "residual": residual}
-
-
-def _vjp_of_vjp_rule(
-    ct: Sequence[Any], wanted: Sequence[bool], out: Any, args: Sequence[Any], *, rule: _VjpRule, residual: Any
-) -> list[Any]:
-    full = [
-        None if dtype_of(y).kind not in "fc" else zeros(y) if c is None else c for c, y in zip(ct, out, strict=True)
-    ]
-    return [c if w else None for c, w in zip(rule.bwd(residual, full), wanted, strict=True)]
-
-
-def _jvp_of_vjp_rule(
-    args: Sequence[Any], tangents: Sequence[Any], out: Any, *, rule: _VjpRule, residual: Any = None
-) -> Sequence[Any]:
-    """Forward mode is the transpose of the user's backward pass, which is linear in the cotangent."""
-    if residual is None:
-        _, residual = rule.fwd(*args)
-    places = [i for i, y in enumerate(out) if dtype_of(y).kind in "fc"]
-
-    def pullback(*us: Any) -> Sequence[Any]:
-        cts: list[Any] = [None] * len(out)
-        for i, u in zip(places, us, strict=True):
-            cts[i] = u
-        return rule.bwd(residual, cts)
-
-    try:
-        graph = record(pullback, [_aval(out[i]) for i in places], "custom_vjp")
-        found = graph.transpose(tangents)
-    except (NotDifferentiableError, CustomRuleError, TypeError) as error:
-        raise CustomRuleError(
-            f"forward mode through a custom_vjp function needs the transpose of its backward pass, which failed: "
-            f"{error}; write the backward pass in NumPy functions linear in the cotangent, or use custom_jvp"
-        ) from error
-    result: list[Any] = [None] * len(out)
-    for i, t in zip(places, found, strict=True):
-        result[i] = t
-    return result
-
-
-custom_vjp_p = Primitive(
-    "custom_vjp",
-    _impl,
-    _abstract,
-    _jvp_of_vjp_rule,
-    _vjp_of_vjp_rule,
-    _batch(lambda: custom_vjp_p),
-    residuals=_forward_pass,
-    family="call",
-    multiple=True,
-    singular=True,
-)
-
-
-# --- what users call --------------------------------------------------------------------------------------------------
 
 
 class _Custom:
@@ -285,7 +120,7 @@ class custom_jvp(_Custom):
                 raise self._mismatch("a tangent", tangent, out_treedef) from None
             return [self._tangent(y, t) for y, t in zip(out_leaves, ts, strict=True)]
 
-        out = call(custom_jvp_p, leaves, self.fun, {"rule": _JvpRule(flat, rule)})
+        out = call(custom_jvp_p, leaves, self.fun, {"rule": JvpRule(flat, rule)})
         return tree.unflatten(flat.out_treedef, out)
 
     def _tangent(self, y: Any, t: Any) -> Any:
@@ -358,7 +193,7 @@ class custom_vjp(_Custom):
                 raise self._mismatch("cotangents", result, f"a tuple of {len(dynamic)}, one per argument")
             return [c for x, c in zip(dynamic, result, strict=True) for c in self._cotangents(x, c)]
 
-        out = call(custom_vjp_p, leaves, self.fun, {"rule": _VjpRule(flat, fwd_flat, bwd)})
+        out = call(custom_vjp_p, leaves, self.fun, {"rule": VjpRule(flat, fwd_flat, bwd)})
         return tree.unflatten(flat.out_treedef, out)
 
     def _forward(self, args: tuple[Any, ...], treedef: Any, flat: FlatFunction) -> Callable[..., Any]:

@@ -16,6 +16,9 @@ from .grad_mode import blocked_level
 __all__ = ["ForwardTrace", "ForwardTracer"]
 
 
+_ndarray = np.ndarray
+
+
 class ForwardTracer(TracedValue):
     """A value and its tangent, of the same shape and dtype."""
 
@@ -52,14 +55,22 @@ class ForwardTrace(Trace):
             self.check_alive(primitive)
         values: list[Any] = []
         tangents: list[Any] = []
+        plain = True
         for x in args:
-            if isinstance(x, ForwardTracer) and x._trace is self:
-                values.append(x.value if primitive.family in WEAK_FAMILIES else strong(x.value))
-                tangents.append(x.tangent)
-            else:
-                values.append(x)
-                tangents.append(None)
-        out = bind(primitive, values, params)
+            t = None
+            if isinstance(x, Tracer):
+                if x._trace is self:
+                    t = x.tangent
+                    x = x.value
+                    if isinstance(x, Tracer):
+                        plain = False
+                    elif type(x) is not _ndarray and primitive.family not in WEAK_FAMILIES:
+                        x = strong(x)
+                else:
+                    plain = False
+            values.append(x)
+            tangents.append(t)
+        out = primitive.impl(*values, **params) if plain else bind(primitive, values, params)
         if primitive.constant or blocked_level() >= self.level:
             return out
         if not primitive.multiple and out.dtype.kind not in "fc":
@@ -71,4 +82,6 @@ class ForwardTrace(Trace):
             tangent = primitive.jvp(values, tangents, out, **params)
         if primitive.multiple:
             return tuple(self.tracer(x, t) for x, t in zip(out, tangent, strict=True))
-        return self.tracer(out, tangent)
+        if tangent is None:
+            return out
+        return (ForwardArray if out.shape else ForwardTracer)(self, out, tangent)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core import tree
-from ..core.cotangents import zeros
+from ..core.cotangents import unshared, zeros
 from ..core.protect import Holds
 from ..core.tracer import Tracer
 from ..core.values import dtype_of, is_weak, shape_of
@@ -126,15 +126,20 @@ def jvp(fun: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool = 
                 where = f"output leaf {path}" if path else "the output"
                 raise RuntimeError(f"jvp: with strict=True, {where} of {fun_name(fun)} does not depend on any input")
     values = tree.unflatten(treedef, out)
-    tangent_out = tree.unflatten(treedef, [finish_tangent(t, x) for t, x in zip(tangents_out, out, strict=True)])
+    tangent_out = tree.unflatten(treedef, finish_tangents(tangents_out, out))
     return (values, tangent_out, aux) if has_aux else (values, tangent_out)
 
 
-def finish_tangent(t: Any, x: Any) -> Any:
-    """Return the tangent `t` of the output leaf `x` as the user gets it: zeros for None, None for integers."""
-    if dtype_of(x).kind not in "fc":
-        return None
-    return zeros(x) if t is None else own(restore_kind(t, x))
+def finish_tangents(tangents: list[Any], out: Sequence[Any]) -> list[Any]:
+    """Return the tangents of the output leaves `out` for the user: zeros for None, None for integers, none shared."""
+    found = []
+    for i, x in enumerate(out):
+        t = unshared(tangents, i)
+        if dtype_of(x).kind not in "fc":
+            found.append(None)
+        else:
+            found.append(zeros(x) if t is None else own(restore_kind(t, x)))
+    return found
 
 
 def _check(fun: Any, primals: Any, tangents: Any) -> tuple[list[Any], list[list[Any]]]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..core import tree
-from ..core.cotangents import zeros
+from ..core.cotangents import unshared, zeros
 from ..core.tracer import Tracer
 from ..core.values import Aval, aval_of
 from .arguments import Place, differentiated_leaves, output_leaves, own, restore_kind, split_aux
@@ -17,7 +17,7 @@ from .collective_primitives import varies, vary
 from .reverse import ReverseArray, ReverseTrace, ReverseTracer, pull_back, push_forward
 from .vmap import named_axes
 
-__all__ = ["Linearization", "escaped", "lower_aux", "run_on_tape", "unshared"]
+__all__ = ["Linearization", "escaped", "lower_aux", "run_on_tape"]
 
 
 class Linearization:
@@ -76,15 +76,14 @@ class Linearization:
         push_forward(self.tape, slots)
         return [slots[s] for s in self.out_slots]
 
-    def cotangents(self, totals: list[Any], cts: Sequence[Any] = ()) -> tuple[Any, ...]:
-        """Return the primals' cotangents from the result of `pull`, each an array of its own and none of `cts`."""
-        seen = set(map(id, cts))
+    def cotangents(self, totals: list[Any]) -> tuple[Any, ...]:
+        """Return the primals' cotangents from the result of `pull`, each an array that nobody else refers to."""
         trees = []
         for leaves, slots, treedef in zip(self.in_leaves, self.in_slots, self.in_treedefs, strict=True):
             if treedef is tree.LEAF:
-                trees.append(_finish(totals[slots[0]], leaves[0], seen))
+                trees.append(_finish(totals, slots[0], leaves[0]))
             else:
-                found = [_finish(totals[s], x, seen) if s else None for x, s in zip(leaves, slots, strict=True)]
+                found = [_finish(totals, s, x) if s else None for x, s in zip(leaves, slots, strict=True)]
                 trees.append(tree.unflatten(treedef, found))
         return tuple(trees)
 
@@ -99,22 +98,13 @@ def _unpickle(cls: type[L], state: dict[str, Any]) -> L:
     return out
 
 
-def _finish(ct: Any, x: Any, seen: set[int]) -> Any:
+def _finish(totals: list[Any], slot: int, x: Any) -> Any:
+    ct = unshared(totals, slot)
     if ct is None:
         return zeros(x)
-    if isinstance(ct, Tracer):
+    if isinstance(ct, Tracer) or ct.shape:
         return ct
-    if not ct.shape:
-        return restore_kind(ct, x) if isinstance(ct, np.ndarray) or isinstance(x, np.ndarray) else ct
-    return unshared(ct, seen)
-
-
-def unshared(x: Any, seen: set[int]) -> Any:
-    """Copy the result `x` if it is a view or one of `seen`, the caller's arrays and earlier results: none may alias."""
-    if type(x) is np.ndarray and (x.base is not None or not x.flags.owndata or id(x) in seen):
-        x = x.copy()
-    seen.add(id(x))
-    return x
+    return restore_kind(ct, x) if isinstance(ct, np.ndarray) or isinstance(x, np.ndarray) else ct
 
 
 def run_on_tape(

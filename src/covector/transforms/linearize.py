@@ -10,8 +10,8 @@ from ..core.errors import NotDifferentiableError
 from ..core.graph import Graph
 from .abstract import traced_graph
 from .arguments import check_callable, fun_name, show_tree
-from .jvp import check_tangent, finish_tangent, jvp
-from .linearization import Linearization, escaped, run_on_tape, unshared
+from .jvp import check_tangent, finish_tangents, jvp
+from .linearization import Linearization, escaped, run_on_tape
 from .vjp import Pullback, grad
 
 __all__ = ["Pushforward", "hvp", "linear_transpose", "linearize"]
@@ -41,11 +41,7 @@ class Pushforward(Linearization):
                 check_tangent(x, u, s > 0, f"f_jvp: tangent {i}") for x, u, s in zip(leaves, given, slots, strict=True)
             ]
             ts += [u for u, s in zip(checked, slots, strict=True) if s]
-        seen = set(map(id, ts))
-        out = [unshared(t, seen) for t in self.push(ts)]
-        return tree.unflatten(
-            self.out_treedef, [finish_tangent(t, y) for t, y in zip(out, self.out_avals, strict=True)]
-        )
+        return tree.unflatten(self.out_treedef, finish_tangents(self.push(ts), self.out_avals))
 
 
 def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
@@ -158,7 +154,7 @@ class _Transposed(Pullback):
 
     def __call__(self, ct: Any, /) -> tuple[Any, ...]:
         cts = self.check(ct)
-        args, _ = self.cotangents([None, *self.graph.transpose(cts)], cts)[0]
+        args, _ = self.cotangents([None, *self.graph.transpose(cts)])[0]
         return args  # type: ignore[no-any-return]
 
 

@@ -18,6 +18,7 @@ from .grad_mode import blocked_level
 __all__ = ["Node", "ReverseTrace", "ReverseTracer", "pull_back", "push_forward"]
 
 _ndarray = np.ndarray
+_float64 = np.float64
 
 
 Node = tuple[Primitive, Sequence[Any], dict[str, Any], Any, Sequence[int]]
@@ -127,7 +128,7 @@ class ReverseTrace(Trace):
         if primitive.constant or blocked_level() >= self.level:
             return _locked(bind(primitive, values, params))
         if primitive.residuals is not None:
-            out, params = primitive.residuals(values, params)
+            out, params = primitive.residuals(values, params, parents)
         else:
             out = primitive.impl(*values, **params) if plain else bind(primitive, values, params)
         tape = self.tape
@@ -190,8 +191,13 @@ def pull_back(tape: Tape, totals: list[Any], consume: bool) -> None:
         for c in primitive.vjp(ct, parents, out, args, **params):
             if c is not None:
                 slot, x = parents[i], args[i]
+                kind = type(c)
                 # The first contribution, where it fits as it is; everything else is add_cotangent's business.
-                if totals[slot] is None and type(c) is type(x) and c.shape == x.shape and c.dtype == x.dtype:
+                if (
+                    totals[slot] is None
+                    and kind is type(x)
+                    and (kind is _float64 or (c.shape == x.shape and c.dtype == x.dtype))
+                ):
                     totals[slot] = c
                 else:
                     add_cotangent(totals, slot, c, x)

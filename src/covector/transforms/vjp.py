@@ -38,7 +38,7 @@ class Pullback(Linearization):
             for x, slot in self.active():
                 if varies(totals[slot], axis) and not varies(x, axis):
                     totals[slot] = psum_p(totals[slot], axis=axis)
-        return self.cotangents(totals, cts)
+        return self.cotangents(totals)
 
     def check(self, ct: Any) -> list[Any]:
         """Return the leaves of the user's cotangent in the dtypes of the output; ValueError if they do not fit."""

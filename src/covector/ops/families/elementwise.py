@@ -48,7 +48,7 @@ def product(t: Any, p: Any) -> Any:
         # A broadcast number, as from the transpose of a sum.
         t = t[(0,) * t.ndim]
         if t == 1 and t.dtype == p.dtype:
-            return p
+            return p if sys.getrefcount(p) <= _TEMPORARY else _guarded(p)
         if t != 0:
             return _times(t, p) if sys.getrefcount(p) <= _TEMPORARY else t * p
     if type(p) is _ndarray and p.nbytes > _LARGE and sys.getrefcount(p) <= _TEMPORARY:
@@ -64,6 +64,13 @@ def product(t: Any, p: Any) -> Any:
     elif r == r:
         return r
     return np.where(np.equal(t, 0), r.dtype.type(0), r)[()]
+
+
+def _guarded(p: Any) -> Any:
+    """Return a read-only view of `p`, which a tape or the user still holds: who hands out results copies views."""
+    view = p.view()
+    view.flags.writeable = False
+    return view
 
 
 def _times(t: Any, p: Any) -> Any:
@@ -124,12 +131,6 @@ def _numpy_scalars(args: Sequence[Any]) -> Sequence[Any]:
     return args
 
 
-def _term(t: Any, partial: Any, out: Any, args: Sequence[Any], times: Rule) -> Any:
-    if type(partial) is int:
-        return t if partial == 1 else -t
-    return times(t, partial(out, *args))
-
-
 def like(t: Any, out: Any) -> Any:
     """Return the tangent `t` in the shape and dtype of its primal `out`."""
     dtype = dtype_of(out)
@@ -139,28 +140,45 @@ def like(t: Any, out: Any) -> Any:
     return t if t.shape == shape else np.broadcast_to(t, shape)
 
 
+def _terms(partials: Sequence[Partial], products: Sequence[Rule]) -> list[Any]:
+    """Per argument the function ``(t, out, args) -> t · ∂out/∂xᵢ``, or None."""
+
+    def term(partial: Any, times: Rule) -> Any:
+        if partial is None:
+            return None
+        if type(partial) is int:
+            return lambda t, out, args: t if partial == 1 else -t
+        return lambda t, out, args: times(t, partial(out, *args))
+
+    return [term(*pair) for pair in zip(partials, products, strict=True)]
+
+
 def _jvp(partials: Sequence[Partial], products: Sequence[Rule]) -> Rule:
+    terms = _terms(partials, products)
+
     def jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
-        total = None
         args = _numpy_scalars(args)
-        for partial, times, t in zip(partials, products, tangents, strict=True):
-            if t is not None and partial is not None:
-                term = _term(t, partial, out, args, times)
-                total = term if total is None else total + term
-        return None if total is None else like(total, out)
+        total = None
+        for term, t in zip(terms, tangents, strict=True):
+            if t is not None and term is not None:
+                total = term(t, out, args) if total is None else total + term(t, out, args)
+        if total is None or (total.shape == out.shape and total.dtype == out.dtype):
+            return total
+        return like(total, out)
 
     return jvp
 
 
 def _vjp(partials: Sequence[Partial], products: Sequence[Rule], keeps: bool) -> Rule:
-    unary: Any = partials[0] if len(partials) == 1 and callable(partials[0]) else None
-    times_unary = products[0] if products else product
+    """Reverse rule; one and two arguments are spelled out, because they are nearly every call there is."""
+    if len(partials) == 1 and callable(partials[0]):
+        return _vjp_unary(partials[0], products[0])
+    if len(partials) == 2 and all(callable(p) for p in partials):
+        return _vjp_binary(*partials, *products)
 
     def vjp(ct: Any, wanted: Sequence[int], out: Any, args: Sequence[Any]) -> Sequence[Any]:
         if keeps:
             args = _numpy_scalars(args)
-        if unary:
-            return (times_unary(ct, unary(out, args[0])),)
         cts: list[Any] = []
         for partial, times, want in zip(partials, products, wanted, strict=True):
             if not want or partial is None:
@@ -171,6 +189,31 @@ def _vjp(partials: Sequence[Partial], products: Sequence[Rule], keeps: bool) -> 
             else:
                 cts.append(times(ct, partial(out, *args)))  # type: ignore[operator]
         return cts
+
+    return vjp
+
+
+def _vjp_unary(partial: Any, times: Rule) -> Rule:
+    def vjp(ct: Any, wanted: Sequence[int], out: Any, args: Sequence[Any]) -> Sequence[Any]:
+        (x,) = args
+        if type(x) in _PYTHON:
+            x = _PYTHON[type(x)](x)
+        return (times(ct, partial(out, x)),)
+
+    return vjp
+
+
+def _vjp_binary(first: Any, second: Any, times_first: Rule, times_second: Rule) -> Rule:
+    def vjp(ct: Any, wanted: Sequence[int], out: Any, args: Sequence[Any]) -> Sequence[Any]:
+        x, y = args
+        if type(x) in _PYTHON:
+            x = _PYTHON[type(x)](x)
+        if type(y) in _PYTHON:
+            y = _PYTHON[type(y)](y)
+        return (
+            times_first(ct, first(out, x, y)) if wanted[0] else None,
+            times_second(ct, second(out, x, y)) if wanted[1] else None,
+        )
 
     return vjp
 
