@@ -49,6 +49,10 @@ class Scatter:
         return np.arange(math.prod(self.shape)).reshape(self.shape)[self.index].reshape(-1)
 
 
+_FEW = 4
+"""Up to how many traced scatters are cheaper to write out one by one than to merge."""
+
+
 class Pending:
     """Traced scatters into one array, kept apart until the sum is needed and then written as a single scatter.
 
@@ -64,8 +68,10 @@ class Pending:
 
     def total(self) -> Any:
         """Return the sum."""
-        if len(self.scatters) == 1:
+        if len(self.scatters) <= _FEW:
             written = self.scatters[0].dense()
+            for s in self.scatters[1:]:
+                written = written + s.dense()
         else:
             values = np.concatenate([np.reshape(s.values, -1) for s in self.scatters])
             places = np.concatenate([s.places() for s in self.scatters])

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.primitive import Primitive, bind
 from ..core.surface import TracedArray, TracedValue
 from ..core.tracer import Trace, Tracer
-from ..core.values import WEAK_FAMILIES, shape_of, strong
+from ..core.values import WEAK_FAMILIES, Shape, shape_of, strong
 from .grad_mode import blocked_level
 
 __all__ = ["ForwardTrace", "ForwardTracer"]
@@ -37,6 +37,15 @@ class ForwardArray(TracedArray, ForwardTracer):
     """A `ForwardTracer` of one or more dimensions."""
 
     __slots__ = ()
+
+    # Straight from the value, which is an array or a tracer: these are asked for in every rule.
+    @property
+    def shape(self) -> Shape:
+        return self.value.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.value.dtype  # type: ignore[no-any-return]
 
 
 class ForwardTrace(Trace):

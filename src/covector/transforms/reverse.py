@@ -47,9 +47,14 @@ class ReverseArray(TracedArray, ReverseTracer):
 
     __slots__ = ()
 
+    # Straight from the value, which is an array or a tracer: these are asked for in every rule.
     @property
     def shape(self) -> Shape:
         return self.value.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.value.dtype  # type: ignore[no-any-return]
 
 
 class ReverseTrace(Trace):
