@@ -132,7 +132,7 @@ def jvp(fun: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool = 
 
 def finish_tangents(tangents: list[Any], out: Sequence[Any]) -> list[Any]:
     """Return the tangents of the output leaves `out` for the user: zeros for None, None for integers, none shared."""
-    found = []
+    found: list[Any] = []
     for i, x in enumerate(out):
         t = unshared(tangents, i)
         if dtype_of(x).kind not in "fc":

@@ -176,16 +176,21 @@ def _lift(trace: ReverseTrace, lin: Linearization, arg: Any, place: Place, i: in
         # The common case, spelled out because it is in the inner loop of every optimiser.
         slot = len(trace.tape)
         trace.tape.append(None)
-        lin.in_leaves.append([arg])
+        lin.in_leaves.append([aval_of(arg) if trace.escapes else arg])
         lin.in_slots.append([slot])
         lin.in_treedefs.append(tree.LEAF)
         return ReverseArray(trace, trace.protect(arg), slot)
     leaves, treedef, active = differentiated_leaves(arg, place, i)
     tracers = [trace.input(trace.protect(x)) if a else x for x, a in zip(leaves, active, strict=True)]
-    lin.in_leaves.append(leaves)
+    lin.in_leaves.append([_stand_in(x) for x in leaves] if trace.escapes else leaves)
     lin.in_slots.append([t.slot if a else 0 for t, a in zip(tracers, active, strict=True)])
     lin.in_treedefs.append(tree.LEAF if treedef == tree.LEAF else treedef)
     return tracers[0] if treedef == tree.LEAF else tree.unflatten(treedef, tracers)
+
+
+def _stand_in(x: Any) -> Any:
+    """What a linearization that outlives its transform keeps of a primal: of an array, shape and dtype."""
+    return aval_of(x) if type(x) is np.ndarray and x.shape else x
 
 
 def lower_aux(trace: Any, aux: Any) -> Any:

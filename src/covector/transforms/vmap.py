@@ -171,15 +171,22 @@ def prefix_axes(axes: Any, full: Any, what: str, fun: Any) -> list[int | None]:
     for a in prefix:
         if a is not None and (not isinstance(a, int) or isinstance(a, bool)):
             raise TypeError(f"vmap: {what} must hold ints and None, got {a!r} in {axes!r}")
+    leaves, full_treedef = tree.flatten(full)
+    # Numbers in place of the leaves, because a dict of axes may have its keys in another order.
+    numbers = tree.unflatten(full_treedef, range(len(leaves)))
     try:
-        subtrees = treedef.flatten_up_to(full)
+        subtrees = treedef.flatten_up_to(numbers)
     except ValueError:
         shown = tree.map(lambda _: "*", full)
         raise ValueError(
             f"vmap: {what}={axes!r} is not a prefix of the {'arguments' if what == 'in_axes' else 'output'} "
             f"of {fun_name(fun)}, whose tree is {shown}"
         ) from None
-    return [a for a, sub in zip(prefix, subtrees, strict=True) for _ in tree.leaves(sub)]
+    out: list[int | None] = [None] * len(leaves)
+    for a, sub in zip(prefix, subtrees, strict=True):
+        for i in tree.leaves(sub):
+            out[i] = a
+    return out
 
 
 def _mapped_leaves(fun: Any, in_axes: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
@@ -195,7 +202,7 @@ def _mapped_leaves(fun: Any, in_axes: Any, args: tuple[Any, ...], kwargs: dict[s
     for i, (x, axis) in enumerate(zip(leaves, axes, strict=True)):
         if axis is None or (type(x) is np.ndarray and -x.ndim <= axis < x.ndim and x.dtype.kind in "biufc"):
             continue
-        place = f"vmap: argument {tree.paths(treedef)[i]} of {fun_name(fun)}"
+        place = f"vmap: argument {_place_name(tree.paths(treedef)[i])} of {fun_name(fun)}"
         check_leaf(x, place)
         rank = len(shape_of(x))
         if not -rank <= axis < rank:

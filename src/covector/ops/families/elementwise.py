@@ -173,8 +173,8 @@ def _vjp(partials: Sequence[Partial], products: Sequence[Rule], keeps: bool) -> 
     """Reverse rule; one and two arguments are spelled out, because they are nearly every call there is."""
     if len(partials) == 1 and callable(partials[0]):
         return _vjp_unary(partials[0], products[0])
-    if len(partials) == 2 and all(callable(p) for p in partials):
-        return _vjp_binary(*partials, *products)
+    if len(partials) == 2 and callable(partials[0]) and callable(partials[1]):
+        return _vjp_binary(partials[0], partials[1], products[0], products[1])
 
     def vjp(ct: Any, wanted: Sequence[int], out: Any, args: Sequence[Any]) -> Sequence[Any]:
         if keeps:
