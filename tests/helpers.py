@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,16 +12,20 @@ import pytest
 
 from covector.testing import check_grads
 
-__all__ = ["assert_same_as_numpy", "check", "newer"]
+__all__ = ["assert_same_as_numpy", "check", "since"]
 
 
-def newer(name: str) -> Any:
-    """NumPy's function of this name; where the running NumPy is older than the function, one that skips the test."""
+def since(version: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorate a function that needs this NumPy or a newer one: with an older one it skips the test that calls it."""
 
-    def skip(*args: Any, **options: Any) -> None:
-        pytest.skip(f"NumPy {np.__version__} has no np.{name}")
+    def decorate(fun: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(fun)
+        def skip(*args: Any, **options: Any) -> None:
+            pytest.skip(f"needs NumPy {version}, this is {np.__version__}")
 
-    return getattr(np, name, skip)
+        return fun if np.lib.NumpyVersion(np.__version__) >= version else skip
+
+    return decorate
 
 
 def assert_same_as_numpy(got: Any, want: Any) -> None:

@@ -278,3 +278,33 @@ def test_collectives_under_another_map():
     xs = np.stack([X, T])
     both = cv.vmap(mapped(lambda x: np.sin(x) * cv.psum(x**2, "i")))(xs)
     assert_allclose(both[1], mapped(lambda x: np.sin(x) * cv.psum(x**2, "i"))(T), rtol=1e-14)
+
+
+# --- inside checkpoint ------------------------------------------------------------------------------------------------
+
+PROGRAMS = {
+    "psum": lambda y: y * cv.psum(np.sin(y), "i"),
+    "psum of a psum": lambda y: cv.psum(y * cv.psum(y**2, "i"), "i"),
+    "all_gather": lambda y: cv.all_gather(y, "i").sum(0) * y,
+    "ppermute": lambda y: y * cv.ppermute(y**2, "i", PARTIAL),
+    "one value for all lanes": lambda y: cv.psum(y**2, "i"),
+}
+CHECKPOINTS = {"once": cv.checkpoint, "twice": lambda f: cv.checkpoint(cv.checkpoint(f))}
+
+
+@pytest.mark.parametrize("checkpoints", sorted(CHECKPOINTS))
+@pytest.mark.parametrize("program", sorted(PROGRAMS))
+def test_checkpoint_changes_no_derivative_of_a_collective(program, checkpoints):
+    f = PROGRAMS[program]
+    g = CHECKPOINTS[checkpoints](f)
+    w, one = X[0], np.ones(3)
+    for run in (
+        lambda h: mapped(h)(X),
+        lambda h: cv.jvp(mapped(h), (X,), (T,))[1],
+        lambda h: cv.vjp(mapped(h), X)[1](U)[0],
+        lambda h: mapped(lambda x: cv.vjp(h, x)[1](one)[0])(X),
+        lambda h: mapped(lambda t: cv.jvp(h, (w,), (t,))[1])(T),
+        lambda h: mapped(lambda x, t: cv.jvp(lambda y: cv.vjp(h, y)[1](one)[0], (x,), (t,))[1])(X, T),
+        lambda h: cv.jacrev(lambda w: mapped(lambda x: h(w) * x)(X))(w),
+    ):
+        assert_allclose(run(g), run(f), rtol=1e-12, atol=1e-12)

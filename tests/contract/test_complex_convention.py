@@ -148,6 +148,12 @@ def test_holomorphic_with_a_real_input_is_refused(derivative):
         derivative(lambda x: x**2 + 0j, holomorphic=True)(2.0)
 
 
+@pytest.mark.parametrize("derivative", [cv.grad, cv.jacrev, cv.jacfwd])
+def test_holomorphic_with_a_real_output_is_refused(derivative):
+    with pytest.raises(TypeError, match="holomorphic=True needs .*complex output"):
+        derivative(lambda z: z.real, holomorphic=True)(2.0 + 1j)
+
+
 def test_complex64_stays_complex64():
     z = Z.astype(np.complex64)
     assert cv.jacrev(np.exp, holomorphic=True)(z).dtype == np.complex64

@@ -265,3 +265,21 @@ def test_leak_after_an_exception():
         cv.grad(f)(1.0)
     with pytest.raises(cv.LeakedTracerError):
         kept[0] + 1
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        lambda f: cv.grad(f)(1.0),
+        lambda f: cv.vjp(lambda x: (x, f(x)), 1.0),
+        lambda f: cv.jvp(f, (1.0,), (1.0,)),
+        lambda f: cv.jacfwd(f)(1.0),
+        lambda f: cv.vmap(f)(np.ones(2)),
+        lambda f: cv.checkpoint(f)(1.0),
+    ],
+)
+def test_a_leaked_value_as_output_of_another_transform(again):
+    kept = []
+    cv.grad(lambda x: (kept.append(x), x**2)[1])(2.0)
+    with pytest.raises(cv.LeakedTracerError, match="grad"):
+        again(lambda x: kept[0])

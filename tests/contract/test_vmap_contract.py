@@ -42,6 +42,20 @@ def test_in_axes_prefix_of_a_tree():
     assert_allclose(got, 4 * M, rtol=1e-15)
 
 
+def test_axes_in_a_dict_go_by_key_and_not_by_order():
+    x, w = RNG.normal(size=(2, 3, 3))
+    got = cv.vmap(lambda t: t["x"] @ t["w"], in_axes=({"w": None, "x": 0},))({"x": x, "w": w})
+    assert_allclose(got, x @ w, rtol=1e-14)
+    got = cv.vmap(lambda r: {"a": r, "b": r.sum()}, out_axes={"b": 0, "a": 1})(M)
+    assert got["a"].shape == (3, 4) and got["b"].shape == (4,)
+
+
+def test_printing_one_lane_takes_the_format_of_a_number():
+    seen = []
+    cv.vmap(lambda x: (seen.append(f"{x:.3f}"), x)[1])(np.ones(2))
+    assert "vmap" in seen[0]
+
+
 def test_out_axes_prefix_of_a_tree():
     out = cv.vmap(lambda r: {"a": (r, 2 * r), "b": r.sum()}, out_axes={"a": 1, "b": 0})(M)
     assert_array_equal(out["a"][0], M.T)

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import covector as cv
-from helpers import assert_same_as_numpy, newer
+from helpers import assert_same_as_numpy, since
 from numpy_api.function_cases import check_derivatives, check_values, params
 
 RNG = np.random.default_rng(0)
@@ -62,12 +62,12 @@ CASES: list[tuple[str, Callable[..., Any], list[Any]]] = [
     ("vecdot keepdims", lambda x, y: np.vecdot(x, y, axis=0, keepdims=True), [(3, 2), (3, 2)]),
     ("vecdot keepdims last", lambda x, y: np.vecdot(x, y, keepdims=True), [(3, 2), (3, 2)]),
     ("linalg.vecdot", lambda x, y: np.linalg.vecdot(x, y, axis=-2), [(3, 2), (3, 2)]),
-    ("matvec", newer("matvec"), [(2, 2, 3), (2, 3)]),
-    ("matvec shared matrix", newer("matvec"), [(2, 3), (4, 3)]),
-    ("matvec shared vector", newer("matvec"), [(4, 2, 3), (3,)]),
-    ("vecmat", newer("vecmat"), [(2, 3), (2, 3, 2)]),
-    ("vecmat shared matrix", newer("vecmat"), [(4, 3), (3, 2)]),
-    ("vecmat axes", lambda x, y: newer("vecmat")(x, y, axes=[(0,), (1, 0), (0,)]), [(3, 4), (2, 3, 4)[:2]]),
+    ("matvec", since("2.2.0")(lambda x, y: np.matvec(x, y)), [(2, 2, 3), (2, 3)]),
+    ("matvec shared matrix", since("2.2.0")(lambda x, y: np.matvec(x, y)), [(2, 3), (4, 3)]),
+    ("matvec shared vector", since("2.2.0")(lambda x, y: np.matvec(x, y)), [(4, 2, 3), (3,)]),
+    ("vecmat", since("2.2.0")(lambda x, y: np.vecmat(x, y)), [(2, 3), (2, 3, 2)]),
+    ("vecmat shared matrix", since("2.2.0")(lambda x, y: np.vecmat(x, y)), [(4, 3), (3, 2)]),
+    ("vecmat axes", since("2.2.0")(lambda x, y: np.vecmat(x, y, axes=[(0,), (1, 0), (0,)])), [(3, 4), (2, 3, 4)[:2]]),
     ("inner vectors", np.inner, [(3,), (3,)]),
     ("inner matrices", np.inner, [(2, 3), (4, 3)]),
     ("inner tensors", np.inner, [(2, 3), (2, 4, 3)]),
@@ -166,6 +166,13 @@ def test_einsum_with_lists_of_labels() -> None:
         assert_same_as_numpy(cv.vjp(fun, x)[0], fun(x))
 
 
+@pytest.mark.parametrize("scalar", [2, 2.5, np.int64(3), np.float32(2.5), np.array(3)], ids=repr)
+def test_einsum_with_a_plain_scalar(scalar: Any) -> None:
+    fun = lambda x: np.einsum("ij,", x, scalar)
+    check_values(fun, [real(2, 3)])
+    check_derivatives(fun, [real(2, 3)])
+
+
 def test_einsum_dtype_and_casting() -> None:
     x, y = real(2, 3).astype(np.float32), real(3, 2).astype(np.float32)
     fun = lambda x: np.einsum("ij,jk", x, y, dtype=np.float64)
@@ -188,8 +195,8 @@ CONJUGATING: list[tuple[str, Callable[..., Any], list[tuple[int, ...]]]] = [
     ("matmul", np.matmul, [(2, 2, 3), (3, 2)]),
     ("vdot", np.vdot, [(3,), (3,)]),
     ("vecdot", np.vecdot, [(2, 3), (2, 3)]),
-    ("matvec", newer("matvec"), [(2, 3), (3,)]),
-    ("vecmat", newer("vecmat"), [(2, 3), (2, 3, 2)]),
+    ("matvec", since("2.2.0")(lambda x, y: np.matvec(x, y)), [(2, 3), (3,)]),
+    ("vecmat", since("2.2.0")(lambda x, y: np.vecmat(x, y)), [(2, 3), (2, 3, 2)]),
     ("inner", np.inner, [(2, 3), (2, 3)]),
     ("outer", np.outer, [(2,), (3,)]),
     ("einsum", lambda x, y: np.einsum("ij,kj->ik", x, y), [(2, 3), (2, 3)]),

@@ -17,7 +17,7 @@ from covector.core.errors import ConcretizationError, NotDifferentiableError, Tr
 from covector.core.primitive import PRIMITIVES, load_late_rules
 from covector.core.tracer import Tracer
 from covector.core.values import aval_of, dtype_of
-from helpers import assert_same_as_numpy, check
+from helpers import assert_same_as_numpy, check, since
 
 X = np.array([0.3, -0.7, 0.9, 0.1])
 P = np.array([0.4, 1.3, 2.2, 0.8])
@@ -160,11 +160,11 @@ FUNCTIONS: list[Case] = [
     ("choose clip", lambda x, y: np.choose(np.array([0, 4, -1, 1]), (x, y), mode="clip"), (X, P)),
     ("choose broadcasting", lambda x: np.choose(1, [x, 2 * x]), (X,)),
     ("clip", lambda x: np.clip(x, -0.5, 0.5), (X,)),
-    ("clip keywords", lambda x: np.clip(x, min=-0.5, max=0.5), (X,)),
+    ("clip keywords", since("2.1.0")(lambda x: np.clip(x, min=-0.5, max=0.5)), (X,)),
     ("clip a_min a_max", lambda x: np.clip(x, a_min=-0.5, a_max=None), (X,)),
     ("clip lower", lambda x: np.clip(x, 0.2, None), (X,)),
-    ("clip upper", lambda x: np.clip(x, max=0.2), (X,)),
-    ("clip no bound", lambda x: np.clip(x, None, None), (X,)),
+    ("clip upper", since("2.1.0")(lambda x: np.clip(x, max=0.2)), (X,)),
+    ("clip no bound", since("2.1.0")(lambda x: np.clip(x, None, None)), (X,)),
     ("clip arrays", lambda x: np.clip(x, [-1, -0.5, 0, 0.2], np.array([0, 1, 0.5, 1.0])), (X,)),
     ("clip traced bounds", lambda x, a, b: np.clip(x, a, b), (X, -0.2, 0.5)),
     ("clip crossed bounds", lambda x, a, b: np.clip(x, a, b), (X, 0.5, -0.2)),

@@ -11,7 +11,7 @@ import covector as cv
 from covector.core.cotangents import Scatter
 from covector.errors import ConcretizationError, NotDifferentiableError
 from covector.ops.reductions import max_p
-from helpers import newer
+from helpers import since
 from numpy_api.function_cases import Case, check_derivatives, check_values, inputs, params
 
 MASK = np.array([[True, False, True], [True, True, False]])
@@ -77,10 +77,10 @@ CASES: list[Case] = [
     ("nanmin initial", lambda x: np.nanmin(with_nan(x), initial=0.3), [(2, 3)]),
     ("nancumsum", lambda x: np.nancumsum(with_nan(x), axis=1), [(2, 3)]),
     ("nancumprod", lambda x: np.nancumprod(with_nan(x)), [(2, 3)]),
-    ("cumulative_sum", lambda x: newer("cumulative_sum")(x), [(3,)]),
-    ("cumulative_sum initial", lambda x: newer("cumulative_sum")(x, axis=1, include_initial=True), [(2, 3)]),
-    ("cumulative_prod", lambda x: newer("cumulative_prod")(x, axis=0), [(3, 2)]),
-    ("cumulative_prod initial", lambda x: newer("cumulative_prod")(x, include_initial=True), [(3,)]),
+    ("cumulative_sum", since("2.1.0")(lambda x: np.cumulative_sum(x)), [(3,)]),
+    ("cumulative_sum initial", since("2.1.0")(lambda x: np.cumulative_sum(x, axis=1, include_initial=True)), [(2, 3)]),
+    ("cumulative_prod", since("2.1.0")(lambda x: np.cumulative_prod(x, axis=0)), [(3, 2)]),
+    ("cumulative_prod initial", since("2.1.0")(lambda x: np.cumulative_prod(x, include_initial=True)), [(3,)]),
 ]
 
 PLAIN: list[Case] = [

@@ -161,14 +161,17 @@ def _blames_var(error: Exception) -> bool:
 class GraphTracer(TracedValue):
     """A value known by shape and dtype only."""
 
-    # `_var`, because ndarrays have a method `var`.
-    __slots__ = ("_var",)
+    # `_var`, because ndarrays have a method `var`. `lanes` are the maps over which the variable differs from lane to
+    # lane although the value that it was recorded with does not: its tangent does.
+    __slots__ = ("_var", "lanes")
     _var: Var
+    lanes: frozenset[Trace]
 
     def __init__(self, trace: GraphTrace, var: Var) -> None:
         self._trace = trace
         self._var = var
         self.value = None
+        self.lanes = frozenset()
 
     @property
     def shape(self) -> Shape:

@@ -273,7 +273,8 @@ class TracedValue(Tracer):
         value = concrete(self)
         if spec and value is not None and np.shape(value) == ():
             return format(value[()] if isinstance(value, np.ndarray) else value, spec)
-        return format(repr(self), spec)
+        # A number's format (".3f") does not suit a batch or an unknown value; printing those should still work.
+        return repr(self) if self.shape == () else format(repr(self), spec)
 
     def _show(self) -> str:
         return repr(self.value)

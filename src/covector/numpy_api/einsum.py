@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.dispatch import as_operand
 from ..core.values import dtype_of, shape_of
+from ..ops.complex_parts import astype
 from ..ops.contraction import contract_p
 from ..ops.indexing import slice_p
 from ..ops.reductions import sum_p
@@ -147,7 +148,7 @@ def einsum(
     for x in arrays:
         if dtype is not None and not np.can_cast(dtype_of(x), common, casting):
             raise TypeError(f"np.einsum: cannot cast an operand from {dtype_of(x)} to {common} by the rule {casting!r}")
-    arrays = [x if dtype_of(x) == common else np.astype(x, common) for x in arrays]
+    arrays = [x if dtype_of(x) == common else astype(x, common) for x in arrays]
     strategy = "greedy" if optimize in (False, True) else tuple(optimize) if isinstance(optimize, list) else optimize
     return _evaluate(_program(subscripts, tuple(shape_of(x) for x in arrays), strategy), arrays)
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..core.errors import ConcretizationError, NotDifferentiableError, caller
 from ..core.tracer import concrete
 from ..core.values import dtype_of, shape_of
+from ..ops.complex_parts import astype
 from ..ops.decompositions import cholesky_p, qr_p, svd_p, svdvals_p
 from ..ops.eigenvalues import eig_p, eigh_p, eigvals_p, eigvalsh_p
 from ..ops.least_squares import lstsq_p, pinv_p
@@ -39,7 +40,7 @@ def _matrices(x: Any, function: str, square: bool = False) -> Any:
         )
     if square and shape[-1] != shape[-2]:
         raise np.linalg.LinAlgError(f"np.linalg.{function}: the last two axes must be square, got shape {shape}")
-    return x if dtype_of(x).kind in "fc" else np.astype(x, np.dtype(float))
+    return x if dtype_of(x).kind in "fc" else astype(x, np.dtype(float))
 
 
 # --- equations --------------------------------------------------------------------------------------------------------
@@ -83,7 +84,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
     if right.shape[0] != m:
         raise np.linalg.LinAlgError("Incompatible dimensions")
     common = np.result_type(dtype_of(a), dtype_of(b))
-    a, right = np.astype(a, common), np.astype(right, common)
+    a, right = astype(a, common), astype(right, common)
     eps = np.finfo(common).eps
     rcond = eps * max(m, n) if rcond is None else eps if rcond < 0 else rcond
     x = lstsq_p(a, right, rcond)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.values import dtype_of, shape_of
+from ..ops.complex_parts import astype
 from ..ops.decompositions import svdvals_p
 from ..ops.least_squares import matrix_rank_p
 from ..ops.linalg import real_dtype
@@ -21,7 +22,7 @@ __all__ = ["cond", "matrix_rank", "norm"]
 
 
 def _inexact(x: Any) -> Any:
-    return x if dtype_of(x).kind in "fc" else np.astype(x, np.dtype(float))
+    return x if dtype_of(x).kind in "fc" else astype(x, np.dtype(float))
 
 
 def _euclidean(x: Any, axis: Any, keepdims: bool) -> Any:
@@ -36,7 +37,7 @@ def _vector_norm(x: Any, order: Any, axis: int, keepdims: bool) -> Any:
     if isinstance(order, str):
         raise ValueError(f"Invalid norm order '{order}' for vectors")
     if order == 0:
-        return np.astype(x != 0, real_dtype(dtype_of(x))).sum(axis=axis, keepdims=keepdims)
+        return astype(x != 0, real_dtype(dtype_of(x))).sum(axis=axis, keepdims=keepdims)
     size = np.abs(x)
     if order == np.inf:
         return np.max(size, axis=axis, keepdims=keepdims, initial=0)
@@ -157,7 +158,7 @@ def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any =
     A = as_array(A, "np.linalg.matrix_rank")
     shape = shape_of(A)
     if len(shape) < 2:
-        return np.any(A != 0).astype(int) if shape else np.astype(A != 0, int)
+        return np.any(A != 0).astype(int) if shape else astype(A != 0, int)
     if tol is not None and rtol is not None:
         raise ValueError("`tol` and `rtol` can't be both set.")
     relative = tol is None

@@ -17,7 +17,7 @@ from ..ops.sorting import argpartition_p, argsort_p, searchsorted_p
 from .axes import all_axes
 from .plain import plain_if_possible
 from .reductions import cast, kept, mean, mean_dtype
-from .register import implements, no_out
+from .register import NUMPY, implements, no_out
 from .selecting import pick_along
 from .statistics import valid_weights
 from .structural import as_array
@@ -176,14 +176,22 @@ def _weighted_index(x: Any, order: Any, weights: Any, q: Any) -> Any:
     return np.minimum(searchsorted_p(cdf, q, side="left", lanes=x.ndim - 1), x.shape[-1] - 1)
 
 
+def _fraction(name: str, q: Any, scale: int, dtype: np.dtype[Any]) -> tuple[Any, bool]:
+    """Return q as an array between 0 and 1, and whether the result has a dtype that does not depend on q's."""
+    weak = type(q) in (int, float)
+    if NUMPY < (2, 4) and dtype.kind == "f" and (weak or (scale == 1 and isinstance(q, float))):
+        # NumPy used to round a single q to the dtype of the samples.
+        return np.asarray(q, dtype) / dtype.type(scale), True
+    q = as_array(q, f"np.{name}")
+    q = q / scale if scale != 1 else q
+    return q if isinstance(q, Tracer) else np.asarray(q), weak
+
+
 def _quantile(
     name: str, a: Any, q: Any, axis: Any, method: str, keepdims: Any, weights: Any, scale: int, skip_nan: bool
 ) -> Any:
     a = as_array(a, f"np.{name}")
-    weak = type(q) in (int, float)
-    q = as_array(q, f"np.{name}")
-    q = q / scale if scale != 1 else q
-    q = q if isinstance(q, Tracer) else np.asarray(q)
+    q, weak = _fraction(name, q, scale, a.dtype)
     _check(name, a, q, method, scale)
     x, axes = _samples_last(a, axis)
     flat_q = q.reshape((q.size,))

@@ -10,9 +10,12 @@ import numpy as np
 from ..core.dispatch import FUNCTIONS, REFUSED
 from ..core.errors import NotDifferentiableError, caller
 
-__all__ = ["existing", "implements", "no_out", "refuse"]
+__all__ = ["NUMPY", "existing", "implements", "no_out", "refuse"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+NUMPY = tuple(int(part) for part in np.__version__.split(".")[:2])
+"""The running NumPy's major and minor version, for the few functions whose meaning has changed since 2.0."""
 
 
 def existing(*names: str) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from ..ops.structural import broadcast_p
 from .axes import normalize_axis
 from .joining import concatenate
-from .register import implements
+from .register import NUMPY, implements
 from .selecting import static_integers, take
 from .structural import as_array, as_shape, broadcast_to, moveaxis, ravel, reshape
 
@@ -91,7 +91,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     if isinstance(obj, slice):
         obj = np.arange(*obj.indices(n))
     obj = static_positions(obj, "np.insert")
-    if obj.dtype.kind == "b":
+    if obj.dtype.kind == "b" and NUMPY >= (2, 2):  # before, NumPy read a mask as the indices 0 and 1, and warned
         obj = np.flatnonzero(obj)
     if values.dtype != arr.dtype:
         values = values.astype(arr.dtype)

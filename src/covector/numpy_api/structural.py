@@ -65,7 +65,8 @@ def _order(a: Any, order: str) -> str:
 
 
 @implements(np.reshape)
-def reshape(a: Any, /, shape: Any, order: str = "C", *, copy: bool | None = None) -> Any:
+def reshape(a: Any, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: bool | None = None) -> Any:
+    shape = newshape if shape is None else shape  # the older name, the only one until NumPy 2.1
     if order == "K":
         raise ValueError("order 'K' is not permitted for reshaping")
     wanted = as_shape(shape)

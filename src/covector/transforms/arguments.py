@@ -102,7 +102,9 @@ def output_leaves(out: Any, transform: str, fun: Any) -> tuple[list[Any], tree.T
     """Flatten an output and check that every leaf is an array."""
     leaves, treedef = tree.flatten(out)
     for i, x in enumerate(leaves):
-        if not isinstance(x, Tracer) and type(x) is not _ndarray:
+        if isinstance(x, Tracer):
+            x._trace.check_alive(f"the output of {fun_name(fun)}")
+        elif type(x) is not _ndarray:
             path = tree.paths(treedef)[i]
             check_leaf(x, f"{transform}: the output{f' leaf {path}' if path else ''} of {fun_name(fun)}")
     return leaves, treedef
@@ -111,7 +113,8 @@ def output_leaves(out: Any, transform: str, fun: Any) -> tuple[list[Any], tree.T
 def split_aux(result: Any, transform: str, fun: Any) -> tuple[Any, Any]:
     """Split the result of a function with has_aux=True into output and aux."""
     if not (isinstance(result, tuple) and len(result) == 2):
-        got = f"a tuple of {len(result)}" if isinstance(result, tuple) else type(result).__name__
+        kind = "one array" if isinstance(result, Tracer) else type(result).__name__
+        got = f"a tuple of {len(result)}" if isinstance(result, tuple) else kind
         raise TypeError(f"{transform}: with has_aux=True, {fun_name(fun)} must return a pair (output, aux), got {got}")
     return result
 

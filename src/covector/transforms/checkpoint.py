@@ -12,16 +12,17 @@ from ..core.graph import Equation, Graph, GraphTrace, GraphTracer, Var
 from ..core.primitive import Primitive, bind
 from ..core.protect import fixed
 from ..core.surface import TracedArray
-from ..core.tracer import Tracer
+from ..core.tracer import Trace, Tracer
 from ..core.values import Aval, Shape, aval_of, is_plain, shape_of
 from .arguments import check_callable, output_leaves
+from .batching import Unmapped
 from .call import as_numpy
-from .collective_primitives import bound_trace
+from .collective_primitives import all_gather_p, bound_trace, psum_p, varies
 from .forward import ForwardTrace, ForwardTracer
 from .grad_mode import blocked_level
 from .reverse import ReverseTrace, ReverseTracer, pull_back
 from .stop_gradient import stop_gradient
-from .vmap import vmap
+from .vmap import named_axes, vmap
 
 __all__ = ["checkpoint"]
 
@@ -40,7 +41,7 @@ class _RecordTracer(GraphTracer):
         return self._var.aval.shape
 
     def clone(self) -> Tracer:
-        return type(self)(self._trace, self._var, self.value)  # type: ignore[arg-type]
+        return self._trace.make(self._var, self.value, self.lanes)  # type: ignore[attr-defined,no-any-return]
 
     def _number(self, purpose: str) -> Any:
         return self.value._number(purpose) if isinstance(self.value, Tracer) else self.value
@@ -69,11 +70,16 @@ class _RecordTrace(GraphTrace):
         """Make an input of the value `x`."""
         var = self.graph.variable(aval_of(x)._replace(weak=False) if isinstance(x, Tracer) else aval_of(x))
         self.graph.inputs.append(var)
-        return self.make(var, stop_gradient(x))
+        value = stop_gradient(x)
+        tracer = self.make(var, value)
+        tracer.lanes = frozenset(t for _, t in named_axes() if varies(x, t) and not varies(value, t))
+        return tracer
 
-    def make(self, var: Var, value: Any) -> _RecordTracer:
+    def make(self, var: Var, value: Any, lanes: frozenset[Trace] = frozenset()) -> _RecordTracer:
         """Make a tracer of a variable and its value."""
-        return (_RecordArray if shape_of(value) else _RecordTracer)(self, var, value)
+        tracer = (_RecordArray if shape_of(value) else _RecordTracer)(self, var, value)
+        tracer.lanes = lanes
+        return tracer
 
     def capture(self, x: Any) -> Any:
         """Return `x` as a tracer of this trace if it is traced at all."""
@@ -96,7 +102,10 @@ class _RecordTrace(GraphTrace):
         values = out if primitive.multiple else (out,)
         outputs = [self.graph.variable(aval_of(y)) for y in values]
         self.graph.equations.append(Equation(primitive, inputs, params, outputs))
-        tracers = tuple(self.make(v, y) for v, y in zip(outputs, values, strict=True))
+        lanes = frozenset().union(*[x.lanes for x in xs if isinstance(x, _RecordTracer)])
+        if primitive in (psum_p, all_gather_p):
+            lanes -= {params["axis"]}
+        tracers = tuple(self.make(v, y, lanes) for v, y in zip(outputs, values, strict=True))
         return tracers if primitive.multiple else tracers[0]
 
 
@@ -135,21 +144,33 @@ def _vjp(ct: Any, wanted: Sequence[bool], out: Any, args: Sequence[Any], *, grap
 def _batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], *, graph: Graph, **_: Any) -> Any:
     axes = tuple(0 if b else None for b in batched)
     name = trace.axis_name
+    shared: list[bool] = []
 
     def lane(*xs: Any) -> tuple[Any, ...]:
+        if name is None:
+            return tuple(graph.run(*xs))
         # The recorded collectives name the trace of the map that has come to its end; this one takes its place.
-        program = graph if name is None else _renamed(graph, trace, bound_trace(name, "checkpoint"))
-        return tuple(program.run(*xs))
+        axis = bound_trace(name, "checkpoint")
+        out = tuple(_renamed(graph, trace, axis).run(*xs))
+        shared[:] = [not varies(y, axis) for y in out]
+        return out
 
     mapped = vmap(lane, in_axes=axes, axis_size=trace.size, axis_name=name)
-    return tuple(_checkpointed(mapped, args)[0])
+    out = _checkpointed(mapped, args)[0]
+    if trace.size and any(shared):
+        return tuple(Unmapped(y[0]) if s else y for y, s in zip(out, shared, strict=True))
+    return tuple(out)
 
 
 def _renamed(graph: Graph, old: Any, new: Any) -> Graph:
-    """The program with one axis in place of another."""
+    """The program, with the programs inside it, with one axis in place of another."""
+
+    def param(v: Any) -> Any:
+        return new if v is old else _renamed(v, old, new) if isinstance(v, Graph) else v
+
     out = copy(graph)
     out.equations = [
-        Equation(eq.primitive, eq.inputs, {k: new if v is old else v for k, v in eq.params.items()}, eq.outputs)
+        Equation(eq.primitive, eq.inputs, {k: param(v) for k, v in eq.params.items()}, eq.outputs)
         for eq in graph.equations
     ]
     return out

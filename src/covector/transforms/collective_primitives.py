@@ -48,7 +48,7 @@ def varies(x: Any, trace: BatchTrace) -> bool:
             return True
         if isinstance(x, ForwardTracer) and varies(x.tangent, trace):
             return True
-        if isinstance(x, GraphTracer) and x.value is None:
+        if isinstance(x, GraphTracer) and (x.value is None or trace in x.lanes):
             return True  # not known before the program runs; taken as varying, a shared value gives the same sums
         x = x.value
     return False

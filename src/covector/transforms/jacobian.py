@@ -72,6 +72,11 @@ def _complex(leaves: Sequence[Any]) -> bool:
 def _check_complex(o: _Options, mode: str, fun: Any, inputs: Sequence[Any], out: Sequence[Any]) -> None:
     if o.holomorphic:
         check_holomorphic(o.transform, inputs)
+        for y in out:
+            if dtype_of(y).kind != "c":
+                raise TypeError(
+                    f"{o.transform}: holomorphic=True needs complex outputs, {fun_name(fun)} returned {dtype_of(y)}"
+                )
     elif _complex(inputs) and (mode == "fwd" or _complex(out)):
         what = "has complex input" if mode == "fwd" else "maps complex to complex"
         raise TypeError(

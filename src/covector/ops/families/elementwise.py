@@ -55,15 +55,16 @@ def product(t: Any, p: Any) -> Any:
         r = _times(t, p)
     else:
         r = t * p
-    # One cheap reduction tells whether any element is NaN; only then is it worth looking for zeros.
-    if type(r) is _ndarray:
-        flat = r if r.ndim == 1 else r.reshape(-1)
-        s = flat.dot(flat)
-        if s == s:
-            return r
-    elif r == r:
-        return r
-    return np.where(np.equal(t, 0), r.dtype.type(0), r)[()]
+    return r if _clean(r) else np.where(np.equal(t, 0), r.dtype.type(0), r)[()]
+
+
+def _clean(r: Any) -> bool:
+    """Whether `r` is free of NaN: one cheap reduction tells, so that only then it is worth looking for zeros."""
+    if type(r) is not _ndarray:
+        return bool(r == r)
+    flat = r if r.ndim == 1 else r.reshape(-1)
+    s = flat.dot(flat)
+    return bool(s == s)
 
 
 def _guarded(p: Any) -> Any:
@@ -154,6 +155,9 @@ def _terms(partials: Sequence[Partial], products: Sequence[Rule]) -> list[Any]:
 
 
 def _jvp(partials: Sequence[Partial], products: Sequence[Rule]) -> Rule:
+    """Forward rule; one argument is spelled out, as below."""
+    if len(partials) == 1 and callable(partials[0]):
+        return _jvp_unary(partials[0], products[0])
     terms = _terms(partials, products)
 
     def jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
@@ -191,6 +195,19 @@ def _vjp(partials: Sequence[Partial], products: Sequence[Rule], keeps: bool) -> 
         return cts
 
     return vjp
+
+
+def _jvp_unary(partial: Any, times: Rule) -> Rule:
+    def jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
+        (x,), (t,) = args, tangents
+        if t is None:
+            return None
+        if type(x) in _PYTHON:
+            x = _PYTHON[type(x)](x)
+        r = times(t, partial(out, x))
+        return r if r.shape == out.shape and r.dtype == out.dtype else like(r, out)
+
+    return jvp
 
 
 def _vjp_unary(partial: Any, times: Rule) -> Rule:
@@ -281,7 +298,7 @@ def masked_product(t: Any, p: Any) -> Any:
     if isinstance(t, Tracer) or isinstance(p, Tracer):
         return bind(masked_product_p, (t, p), {})
     r = product(t, p)
-    return r if np.all(np.equal(r, r)) else np.where(np.equal(p, 0), r.dtype.type(0), r)[()]
+    return r if _clean(r) else np.where(np.equal(p, 0), r.dtype.type(0), r)[()]
 
 
 # A (co)tangent that is zero masks its partial, and then masks the partial's own derivative as well:
