@@ -110,15 +110,17 @@ class ReverseTrace(Trace):
             self.check_alive(primitive)
         values: list[Any] = []
         parents: list[int] = []
-        plain = True
+        plain, large = True, False
         for x in args:
             if isinstance(x, Tracer):
                 if x._trace is self:
                     parents.append(x.slot)
                     x = x.value
-                    if isinstance(x, Tracer):
+                    if type(x) is _ndarray:
+                        large = large or x.nbytes > COPY_BELOW
+                    elif isinstance(x, Tracer):
                         plain = False
-                    elif type(x) is not _ndarray and primitive.family not in WEAK_FAMILIES:
+                    elif primitive.family not in WEAK_FAMILIES:
                         x = strong(x)
                 else:
                     parents.append(0)
@@ -138,7 +140,7 @@ class ReverseTrace(Trace):
             out = primitive.impl(*values, **params) if plain else bind(primitive, values, params)
         tape = self.tape
         slot = len(tape)
-        if not primitive.keeps:
+        if large and not primitive.keeps:
             # Of large arrays the derivative needs only shape and dtype, so the tape does not hold them.
             for i, x in enumerate(values):
                 if type(x) is _ndarray and x.nbytes > COPY_BELOW and parents[i]:
