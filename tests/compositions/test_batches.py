@@ -10,6 +10,7 @@ import pytest
 
 import covector as cv
 from compositions.cases import Case, cases, differentiable
+from covector.core.primitive import bind
 
 SMOOTH = cases(differentiable)
 LANES = 3
@@ -72,6 +73,32 @@ def test_each_argument_mapped_alone(case: Case) -> None:
         got = cv.vjp(cv.vmap(case.smooth, in_axes=axes), *xs)[1](stacked(us))
         want = [c if i == k else c.sum(axis=0) for i, c in enumerate(loop(pull, points, us))]
         case.close(got, want)
+
+
+def positions(case: Case) -> list[int]:
+    return [i for i, x in enumerate(case.sample.args) if isinstance(x, np.ndarray) and x.dtype.kind in "iub"]
+
+
+@pytest.mark.parametrize("case", cases(lambda c: differentiable(c) and bool(positions(c))))
+def test_integer_arguments_mapped_alone(case: Case) -> None:
+    """Indices and masks differ between lanes, what they point into does not: its cotangent is the sum over lanes."""
+    places = positions(case)
+
+    def of_integers(xs: tuple[Any, ...], *integers: Any) -> tuple[Any, ...]:
+        full = list(case.sample.args)
+        for i, x in zip([*places, *case.active], [*integers, *xs], strict=True):
+            full[i] = x
+        out = bind(case.primitive, full, case.sample.params)
+        return tuple(out[i] for i in case.places) if case.primitive.multiple else (out,)
+
+    integers = [np.stack([case.sample.args[i]] * LANES) for i in places]
+    mapped = cv.vmap(of_integers, in_axes=(None, *[0] * len(places)))
+    xs, t, us = tuple(case.args), case.draw("args", "t"), directions(case, "out")
+    _, pullback = cv.vjp(lambda *ys: mapped(ys, *integers), *xs)
+    pulled = [cv.vjp(case.smooth, *xs)[1](u) for u in us]
+    case.close(pullback(stacked(us)), [sum(cts[1:], cts[0]) for cts in zip(*pulled, strict=True)])
+    tangents = cv.jvp(lambda *ys: mapped(ys, *integers), xs, t)[1]
+    case.close(tangents, [np.stack([y] * LANES) for y in cv.jvp(case.smooth, xs, t)[1]])
 
 
 @pytest.mark.parametrize("case", cases(lambda c: bool(c.args)))

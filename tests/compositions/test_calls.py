@@ -46,6 +46,7 @@ def _ratio_bwd(residual: Any, ct: Any) -> Any:
 
 ratio.defvjp(_ratio_fwd, _ratio_bwd)
 
+WEIGHTS = np.array([1.0, -2.0, 0.5])
 SHIFT = [(i, (i + 1) % LANES) for i in range(LANES)]
 
 
@@ -62,6 +63,20 @@ def _capturing(x: Any) -> Any:
     return cv.checkpoint(lambda v: np.tanh(v * scale) + v * v)(x)
 
 
+def _twice(decorate: Function) -> Function:
+    """A call whose outputs repeat one value and pass an argument on."""
+
+    def several(x: Any) -> Any:
+        y = np.sin(x)
+        return y, y, x, y * x
+
+    def fun(x: Any) -> Any:
+        a, b, c, d = decorate(several)(x)
+        return a * a + 3 * b + c * c + 5 * d
+
+    return fun
+
+
 PAIRS: dict[str, tuple[Function, Function]] = {
     "custom_jvp": (lambda x: wave(x, x * x), lambda x: np.sin(x) * x * x),
     "custom_jvp, one argument constant": (lambda x: wave(x, X[0]), lambda x: np.sin(x) * X[0]),
@@ -74,6 +89,7 @@ PAIRS: dict[str, tuple[Function, Function]] = {
     "checkpoint": (cv.checkpoint(lambda x: np.exp(np.sin(x)) @ x.T @ x), lambda x: np.exp(np.sin(x)) @ x.T @ x),
     "checkpoint of a closure": (_capturing, lambda x: np.tanh(x * np.cos(x[0])) + x * x),
     "checkpoint of custom": (cv.checkpoint(lambda x: wave(x, ratio(x, x))), lambda x: np.sin(x) * x / (2 + x * x)),
+    "checkpoint with outputs repeated": (_twice(cv.checkpoint), _twice(lambda f: f)),
     "psum": (
         mapped(lambda x: np.sin(x) * cv.psum(x**3, "i")),
         lambda x: np.sin(x) * (x**3).sum(0),
@@ -113,6 +129,14 @@ PAIRS: dict[str, tuple[Function, Function]] = {
     "inner axis of the other order": (
         lambda x: cv.vmap(cv.vmap(lambda v: np.sin(v) * cv.psum(v * v, "i"), axis_name="j"), axis_name="i")(x),
         lambda x: np.sin(x) * (x * x).sum(0),
+    ),
+    "all_gather from an inner map": (
+        lambda x: cv.vmap(cv.vmap(lambda v: v * (cv.all_gather(np.sin(v), "i") @ WEIGHTS)), axis_name="i")(x),
+        lambda x: x * (WEIGHTS @ np.sin(x)),
+    ),
+    "ppermute from an inner map": (
+        lambda x: cv.vmap(cv.vmap(lambda v: v * cv.ppermute(v**3, "i", SHIFT)), axis_name="i")(x),
+        lambda x: np.roll(x**3, 1, axis=0) * x,
     ),
     "custom rule over an axis": (
         mapped(lambda x: wave(cv.psum(x, "i"), x) + ratio(x, cv.pmean(x, "i"))),

@@ -56,19 +56,49 @@ def test_many_equal_lanes(case: Case) -> None:
         assert a.flags.writeable
 
 
+@pytest.mark.parametrize("factor", [1.0, 1.5])
 @pytest.mark.parametrize("case", LARGE)
-def test_a_cotangent_that_is_one_number_everywhere(case: Case) -> None:
-    """As the pullback of a sum makes it: a view without strides, which must be left as it is."""
+def test_a_cotangent_that_is_one_number_everywhere(case: Case, factor: float) -> None:
+    """As the pullback of a sum makes it, a view without strides: neither it nor what it multiplies is overwritten."""
     xs = repeated(case, case.args)
-    mapped = cv.vmap(case.smooth)
     ones = tuple(np.ones_like(case.out[i]) for i in case.places)
-    want = cv.vjp(case.smooth, *case.args)[1](ones)
-    got = cv.grad(lambda *ys: sum(np.sum(np.real(y)) for y in mapped(*ys)), tuple(range(len(xs))))(*xs)
-    again = cv.jvp(
-        lambda *ys: cv.vjp(mapped, *ys)[1](tuple(map(np.ones_like, mapped(*ys)))),
-        tuple(xs),
-        tuple(repeated(case, case.draw("args", "t"))),
-    )[0]
-    for many in (got, again):
-        for g, w in zip(many, want, strict=True):
-            case.close([g], [np.broadcast_to(w, g.shape)])
+    want = [factor * w for w in cv.vjp(case.smooth, *case.args)[1](ones)]
+    mapped = cv.vmap(case.smooth)
+    _, pullback = cv.vjp(lambda *ys: sum(np.sum(np.real(y)) for y in mapped(*ys)), *xs)
+    for _ in range(2):
+        for got, w in zip(pullback(factor), want, strict=True):
+            case.close([got], [np.broadcast_to(w.astype(got.dtype), got.shape)])
+
+
+@pytest.mark.parametrize("shape", [(60,), (5, 40), (3, 4, 50)])
+@pytest.mark.parametrize("function", [np.max, np.min, np.nanmax, np.nanmin])
+def test_few_ties_in_a_long_array_share_evenly(function: Any, shape: tuple[int, ...]) -> None:
+    """The positions of the extremum are looked up in long arrays: same shares as in short ones."""
+    sign = 1.0 if function in (np.max, np.nanmax) else -1.0
+    x = np.random.default_rng(3).uniform(-1.0, 1.0, shape)
+    for k in (3, 7, 19):
+        x[..., k] = 2.0 * sign
+    hit = x == 2.0 * sign
+    t = np.random.default_rng(4).uniform(0.5, 1.0, shape)
+    for axis, ties in ((-1, 3), (None, int(hit.sum()))):
+        u = np.random.default_rng(5).uniform(0.5, 1.0, function(x, axis=axis).shape)[()]
+        shared = np.where(hit, u[..., None] if np.ndim(u) else u, 0) / ties
+        np.testing.assert_allclose(cv.vjp(lambda y, a=axis: function(y, axis=a), x)[1](u)[0], shared, rtol=1e-14)
+        moved = np.sum(np.where(hit, t, 0), axis=axis) / ties
+        np.testing.assert_allclose(cv.jvp(lambda y, a=axis: function(y, axis=a), (x,), (t,))[1], moved, rtol=1e-14)
+
+
+@pytest.mark.parametrize("zeros", [(), (150,), (150, 290)])
+def test_long_cumulative_products(zeros: tuple[int, ...]) -> None:
+    """Long recurrences run in blocks: d out[k] / d x[j] is the product of all x[i], i ≤ k, but x[j]."""
+    n = 400
+    x, t, u = np.random.default_rng(6).uniform(0.9, 1.1, (3, n))
+    x[list(zeros)] = 0.0
+    others = np.stack([np.cumprod(np.where(np.arange(n) == j, 1.0, x)) for j in range(n)]) * np.tri(n).T
+    (backward,) = cv.vjp(np.cumprod, x)[1](u)
+    forward = cv.jvp(np.cumprod, (x,), (t,))[1]
+    np.testing.assert_allclose(backward, others @ u, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(forward, t @ others, rtol=1e-11, atol=1e-12)
+    second = cv.jvp(lambda y: cv.vjp(np.cumprod, y)[1](u)[0], (x,), (t,))[1]
+    again = cv.vjp(lambda y: cv.jvp(np.cumprod, (y,), (t,))[1], x)[1](u)[0]
+    np.testing.assert_allclose(second, again, rtol=1e-9, atol=1e-10)

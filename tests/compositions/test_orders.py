@@ -97,3 +97,35 @@ def test_jacobians_agree_in_both_modes_and_all_chunks(case: Case) -> None:
     ):
         for got, want in zip(other, backward, strict=True):
             case.close(got, want)
+
+
+@pytest.mark.parametrize("case", SMOOTH)
+@pytest.mark.parametrize("factor", [1.0, 1.5])
+def test_gradients_of_a_sum_are_linear_in_its_factor(case: Case, factor: float) -> None:
+    """The cotangent is one number everywhere, and traced: d/ds grad(s f) = grad f for every s, one included."""
+    places = tuple(range(len(case.args)))
+
+    def gradient(s: Any) -> Any:
+        return cv.grad(lambda *ys: s * sum(np.sum(np.real(y)) for y in case.smooth(*ys)), places)(*case.args)
+
+    ones = tuple(np.ones_like(case.out[i])[() if case.out[i].shape == () else ...] for i in case.places)
+    want = cv.vjp(case.smooth, *case.args)[1](ones)
+    scale = np.float32(factor) if case.single else np.float64(factor)
+    case.close(gradient(scale), [(w * scale).astype(w.dtype) for w in want])
+    case.close(cv.jvp(gradient, (scale,), (np.ones_like(scale),))[1], want)
+
+
+@pytest.mark.parametrize("case", cases(lambda c: differentiable(c) and len(c.args) > 1))
+def test_each_argument_alone(case: Case) -> None:
+    """With the other arguments constant, tangents have the output's dtype and add up, and cotangents are the same."""
+    t, u = case.draw("args", "t"), case.draw("out", "u")
+    tangents = []
+    for i, cotangent in enumerate(pull(case, case.args, u)):
+
+        def of_one(x: Any, i: int = i) -> Any:
+            return case.smooth(*case.args[:i], x, *case.args[i + 1 :])
+
+        tangents.append(cv.jvp(of_one, (case.args[i],), (t[i],))[1])
+        case.close(cv.vjp(of_one, case.args[i])[1](u), [cotangent])
+        assert [y.dtype for y in tangents[-1]] == [case.out[i].dtype for i in case.places]
+    case.close([sum(ys[1:], ys[0]) for ys in zip(*tangents, strict=True)], push(case, case.args, t))

@@ -61,6 +61,25 @@ def test_derivatives_are_recorded_from_shapes_alone(case: Case, mode: str) -> No
         case.close(run_checked(graph, args), fun(*args))
 
 
+def single(case: Case) -> bool:
+    """Whether every argument is in single precision, or an integer."""
+    kinds = {dtype_of(x).name for x in case.sample.args if isinstance(x, np.ndarray | np.generic)}
+    return bool(kinds & {"float32", "complex64"}) and not kinds & {"float64", "complex128"}
+
+
+@pytest.mark.parametrize("case", cases(lambda c: differentiable(c) and single(c)))
+def test_no_intermediate_value_of_a_derivative_is_wider(case: Case) -> None:
+    """Single precision throughout, not narrowed at the end."""
+    n = len(case.args)
+    graphs = [
+        cv.make_graph(case.fun)(*case.args),
+        cv.make_graph(lambda *a: cv.jvp(case.smooth, a[:n], a[n:])[1])(*case.args, *case.draw("args", "t")),
+        cv.make_graph(lambda *a: cv.vjp(case.smooth, *a[:n])[1](a[n:]))(*case.args, *case.draw("out", "u")),
+    ]
+    wide = [f"{eq}" for g in graphs for eq in g for v in eq.outputs if v.dtype.name in ("float64", "complex128")]
+    assert not wide
+
+
 @pytest.mark.parametrize("case", cases(lambda c: bool(c.args)))
 def test_a_batch_is_recorded_from_shapes_alone(case: Case) -> None:
     xs = [np.stack([x, x]) for x in case.args]

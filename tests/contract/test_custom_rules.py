@@ -1,5 +1,8 @@
 """`custom_jvp` and `custom_vjp`: the rule decides, in every composition; wrong rules are refused by name."""
 
+import functools
+import pickle
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -257,3 +260,104 @@ BROKEN = {
 def test_wrong_rules_are_refused_by_name(name):
     with pytest.raises(cv.CustomRuleError, match="broken"):
         BROKEN[name]()
+
+
+# --- what rules may keep, change and be made of -----------------------------------------------------------------------
+
+
+@cv.custom_jvp
+def sine(x):
+    return np.sin(x)
+
+
+@sine.defjvp
+def _sine_rule(primals, tangents):
+    return np.sin(primals[0]), np.cos(primals[0]) * tangents[0]
+
+
+@functools.partial(cv.custom_vjp, nondiff_argnums=(0,))
+def power(n, x):
+    return x**n
+
+
+power.defvjp(lambda n, x: (x**n, x), lambda n, x, ct: (n * x ** (n - 1) * ct,))
+
+
+def both(x):
+    return np.sum(sine(x) * power(3, x))
+
+
+PICKLED = {
+    "both": both,
+    "custom_jvp": sine,
+    "checkpointed": cv.checkpoint(both),
+    "mapped": lambda x: cv.vmap(both)(x[:, None]),
+    "mapped twice": lambda x: cv.vmap(cv.vmap(both))(x[:, None, None]),
+}
+
+
+@pytest.mark.parametrize("name", sorted(PICKLED))
+def test_pullback_and_pushforward_through_custom_rules_can_be_pickled(name):
+    x = np.array([0.5, -1.0, 2.0])
+    out, vjp_fn = cv.vjp(PICKLED[name], x)
+    _, f_jvp = cv.linearize(PICKLED[name], x)
+    ct = np.ones_like(out)
+    assert_allclose(pickle.loads(pickle.dumps(vjp_fn))(ct)[0], vjp_fn(ct)[0], rtol=0)
+    assert_allclose(pickle.loads(pickle.dumps(f_jvp))(x), f_jvp(x), rtol=0)
+
+
+def test_a_decorated_function_is_pickled_by_name():
+    assert pickle.loads(pickle.dumps(sine)) is sine
+
+
+@pytest.mark.parametrize("n", [3, 20_000])
+def test_a_rule_cannot_change_the_cotangent_or_tangent_that_others_read(n):
+    def backward(_, ct):
+        ct *= 2.0
+        return (ct,)
+
+    def rule(primals, tangents):
+        (t,) = tangents
+        t *= 2.0
+        return primals[0], t
+
+    reverse, forward = cv.custom_vjp(lambda x: 2 * x), cv.custom_jvp(lambda x: x)
+    reverse.defvjp(lambda x: (2 * x, None), backward)
+    forward.defjvp(rule)
+    x, given = np.ones(n), np.full(n, 3.0)
+    with pytest.raises(ValueError, match="read-only"):
+        cv.vjp(lambda x: x + reverse(x), x)[1](given)
+    with pytest.raises(ValueError, match="read-only"):
+        cv.jvp(lambda x: x + forward(x), (x,), (given,))
+    assert_array_equal(given, 3.0)
+
+
+def test_tangent_that_the_rule_keeps_is_handed_out_as_a_copy_in_the_dtype_of_the_output():
+    kept = np.zeros(3)
+    floor = cv.custom_jvp(np.floor)
+    floor.defjvp(lambda primals, tangents: (np.floor(primals[0]), kept))
+    x = np.ones(3, np.float32)
+    _, tangent = cv.jvp(floor, (x,), (x,))
+    assert tangent.dtype == np.float32
+    _, tangent = cv.jvp(floor, (np.ones(3),), (np.ones(3),))
+    tangent[:] = 4.0
+    assert_array_equal(kept, 0.0)
+
+
+def test_keyword_only_defaults_stay_and_numpy_functions_can_be_given_rules():
+    scaled = cv.custom_jvp(lambda x, *, factor=3.0: factor * x)
+    scaled.defjvp(lambda primals, tangents: (3 * primals[0], 30 * tangents[0]))
+    assert cv.grad(scaled)(2.0) == 30.0
+    with pytest.raises(TypeError, match="factor"):
+        scaled(2.0, factor=4.0)
+    tanh = cv.custom_vjp(np.tanh)
+    tanh.defvjp(lambda x: (np.tanh(x), x), lambda x, ct: (7 * ct,))
+    assert cv.grad(tanh)(2.0) == 7.0
+
+
+def test_nondiff_argnums_must_exist():
+    f = cv.custom_vjp(lambda n, x: n * x, nondiff_argnums=0)
+    f.defvjp(lambda n, x: (n * x, None), lambda n, _, ct: (n * ct,))
+    assert cv.grad(lambda x: f(2, x))(5.0) == 2.0
+    with pytest.raises(ValueError, match="nondiff_argnums"):
+        cv.custom_jvp(lambda x: x, nondiff_argnums=(5,))(1.0)

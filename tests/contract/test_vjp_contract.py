@@ -283,3 +283,19 @@ def test_pickle_round_trip(fun, primals):
 def test_pickled_vjp_of_a_tree():
     _, vjp_fn = cv.vjp(cv.stop_gradient, {"a": X})
     assert_array_equal(pickle.loads(pickle.dumps(vjp_fn))({"a": X})[0]["a"], np.zeros(3))
+
+
+def test_subclasses_of_arrays_as_cotangent_and_tangent():
+    class Labelled(np.ndarray):
+        pass
+
+    x, given = np.array([0.5, 1.0]), np.array([1.0, 2.0])
+    labelled = given.view(Labelled)
+    for f in (np.sin, lambda x: 2 * x):
+        np.testing.assert_allclose(cv.vjp(f, x)[1](labelled)[0], cv.vjp(f, x)[1](given)[0])
+        np.testing.assert_allclose(cv.jvp(f, (x,), (labelled,))[1], cv.jvp(f, (x,), (given,))[1])
+    masked = np.ma.array(given, mask=[True, False])
+    with pytest.raises(TypeError, match="MaskedArray"):
+        cv.vjp(np.sin, x)[1](masked)
+    with pytest.raises(TypeError, match="MaskedArray"):
+        cv.jvp(np.sin, (x,), (masked,))

@@ -323,6 +323,14 @@ def test_float32_stays_float32(name: str, args: tuple[Any, ...]) -> None:
     assert cv.jvp(getattr(np, name), args, args)[1].dtype == np.float32
 
 
+@pytest.mark.parametrize("exponent", [2, 0.5, np.int64(2), np.float64(0.5), np.float32(2), np.array(2)], ids=repr)
+def test_power_promotes_with_the_dtype_of_the_exponent(exponent: Any) -> None:
+    x = P.astype(np.float32)
+    want = np.power(x, exponent)
+    assert_same_as_numpy(cv.vjp(lambda x: np.power(x, exponent), x)[0], want)
+    assert cv.jvp(lambda x: np.power(x, exponent), (x,), (x,))[1].dtype == want.dtype
+
+
 @pytest.mark.parametrize(
     ("source", "target"),
     [(float, np.float32), (np.float32, float), (float, complex), (np.float32, complex), (complex, np.complex64)],

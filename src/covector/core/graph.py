@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .cotangents import add_cotangent, settled
-from .errors import ConcretizationError, NotDifferentiableError, caller
+from .errors import ConcretizationError, CovectorError, NotDifferentiableError, caller
 from .primitive import Primitive, bind
 from .protect import fixed
 from .surface import TracedArray, TracedValue
@@ -146,16 +146,15 @@ class Graph:
 
 
 def _transpose_equation(eq: Equation, ct: Any, wanted: list[bool]) -> Sequence[Any]:
+    if any(type(x) is Var and x.dtype.kind not in "fc" for x in eq.inputs):
+        raise NotDifferentiableError(f"a mask or index that depends on the traced argument is not linear in it: {eq}")
     try:
         return eq.primitive.vjp(ct, wanted, None, eq.inputs, **eq.params)  # type: ignore[no-any-return]
-    except (TypeError, AttributeError) as error:
-        if isinstance(error, NotDifferentiableError) or not _blames_var(error):
+    except (TypeError, AttributeError, LookupError, np.linalg.LinAlgError) as error:
+        # A rule found a `Var` or None where only a function that is not linear needs a value.
+        if isinstance(error, CovectorError):
             raise
         raise NotDifferentiableError(f"{eq.primitive} is not linear in its traced argument: {eq}") from error
-
-
-def _blames_var(error: Exception) -> bool:
-    return "Var" in str(error)
 
 
 class GraphTracer(TracedValue):

@@ -16,7 +16,7 @@ import numpy as np
 from .errors import OverwrittenError
 from .tracer import snapshot
 
-__all__ = ["COPY_BELOW", "Holds", "fixed"]
+__all__ = ["COPY_BELOW", "Holds", "fixed", "read_only"]
 
 COPY_BELOW = 32768
 """Bytes up to which a copy costs less than it is worth to think about."""
@@ -32,6 +32,15 @@ def fixed(x: Any) -> Any:
     if isinstance(x, np.ndarray) and (x.flags.writeable or x.base is not None):
         return x.copy("K")  # reshape and ravel with order "A" or "K" follow the layout
     return x
+
+
+def read_only(x: Any) -> Any:
+    """Return a read-only view of `x` if it is an array, for code that has to leave it as it is."""
+    if type(x) is not np.ndarray:
+        return x
+    view = x.view()
+    view.flags.writeable = False
+    return view
 
 
 class Holds:

@@ -129,7 +129,10 @@ matmul_p = multilinear(
         *[sample(*_pair(a, b), label=f"{list(a)}@{list(b)}") for a, b in _MATMUL],
         sample(draw((2, 2), np.float32), draw((2, 3), np.float32), label="float32"),
         sample(draw((2, 2), np.float32), draw((2,), float), label="float32,float64"),
-        sample(draw((2, 2), complex), draw((2, 2), complex, key=1), label="complex"),
+        *[
+            sample(draw(a, complex), draw(b, complex, key=1), label=f"complex{list(a)}@{list(b)}")
+            for a, b in _MATMUL[:-1]
+        ],
         sample(draw((2, 2)), draw((2,), complex), label="real,complex"),
     ],
     numpy=(np.matmul,),

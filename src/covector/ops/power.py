@@ -29,8 +29,10 @@ reciprocal = elementwise("reciprocal", np.reciprocal, (lambda out, x: -np.square
 
 
 def _power(x: Any, y: Any) -> Any:
-    # NumPy's operator knows cheap exponents (2, 0.5, -1) that its ufunc does not.
-    return x**y if type(x) is _ndarray else np.power(x, y)
+    # NumPy's operator knows cheap exponents (2, 0.5, -1) that its ufunc does not. Before NumPy 2.3 it also ignored
+    # the dtype of those exponents, which the ufunc promotes with.
+    same = type(x) is _ndarray and getattr(y, "dtype", x.dtype) == x.dtype
+    return x**y if same else np.power(x, y)
 
 
 def _power_of_base(out: Any, x: Any, y: Any) -> Any:

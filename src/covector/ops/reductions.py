@@ -31,6 +31,7 @@ _REDUCTIONS = [
     sample(draw((2, 3)), axis=(0,), label="[2,3] axis 0"),
     sample(draw((2, 3)), axis=(1,), label="[2,3] axis 1"),
     sample(draw((2, 3, 2)), axis=(0, 2), label="[2,3,2] axes 0,2"),
+    sample(draw((2, 1, 3)), axis=(0,), label="[2,1,3] axis 0"),
     sample(draw((2, 3), np.float32), axis=(0, 1), label="float32 all"),
     sample(draw(()), axis=(), label="[]"),
     sample(draw((0, 2)), axis=(1,), label="[0,2]"),

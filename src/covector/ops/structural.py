@@ -165,7 +165,7 @@ concat_p = Primitive(
         sample(draw((2,)), draw((3,), key="b"), axis=0),
         sample(draw((2, 1)), draw((2, 3), np.float32), draw((2, 0)), axis=1),
         sample(draw((2,), complex), draw((1,)), axis=0, label="complex,real"),
-        sample(draw((3,), np.float32), axis=0),
+        sample(draw((3,), np.float32), draw((2,), np.float32, key="b"), axis=0),
         sample(draw((1,)), axis=0),
     ],
     family="concat",

@@ -17,24 +17,9 @@ from .arguments import fun_name, output_leaves
 from .batching import BatchTrace, BatchTracer
 from .vmap import vmap
 
-__all__ = ["Axes", "FlatFunction", "as_numpy", "call", "flat_avals", "over_lanes", "positional", "zeros_for"]
+__all__ = ["Axes", "OverLanes", "as_numpy", "call", "flat_avals", "positional", "zeros_for"]
 
 Axes = tuple[int | None, ...]
-
-
-class FlatFunction:
-    """`fun` as a function from a list of leaves to a tuple of leaves; `out_treedef` is known after the first call."""
-
-    def __init__(self, fun: Callable[..., Any], in_treedef: Any, transform: str) -> None:
-        self.fun = fun
-        self.in_treedef = in_treedef
-        self.transform = transform
-        self.out_treedef: Any = None
-
-    def __call__(self, *leaves: Any) -> tuple[Any, ...]:
-        out = self.fun(*tree.unflatten(self.in_treedef, leaves))
-        flat, self.out_treedef = output_leaves(out, self.transform, self.fun)
-        return tuple(map(as_numpy, flat))
 
 
 def as_numpy(x: Any) -> Any:
@@ -66,6 +51,8 @@ def positional(fun: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     """Return `args` followed by keyword arguments in the order of the signature of `fun`, defaults filled in."""
     import inspect
 
+    if isinstance(fun, np.ufunc) and not kwargs:
+        return args  # its default out=None is no argument to differentiate
     try:
         signature = inspect.signature(fun)
     except (TypeError, ValueError):
@@ -74,8 +61,11 @@ def positional(fun: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
         return args
     bound = signature.bind(*args, **kwargs)
     bound.apply_defaults()
-    if bound.kwargs:
-        raise TypeError(f"{fun_name(fun)} has a custom derivative rule; its arguments must be positional")
+    if unplaced := [name for name in bound.kwargs if name in kwargs]:
+        raise TypeError(
+            f"{fun_name(fun)} has a custom derivative rule, so its arguments must be positional; {unplaced[0]!r} has "
+            f"no position, bind it with functools.partial first"
+        )
     return bound.args
 
 
@@ -87,20 +77,23 @@ def zeros_for(x: Any) -> Any:
     return np.zeros(shape, dtype_of(x)) if shape else dtype_of(x).type(0)
 
 
-def over_lanes(trace: BatchTrace, fun: Callable[..., Any], axes: Axes) -> Callable[..., Any]:
-    """Map `fun` over its arguments; while `trace` runs, as part of it, so that `fun` may close over its values."""
-    mapped = vmap(fun, in_axes=axes, axis_name=trace.axis_name)
+class OverLanes:
+    """`fun` mapped over its arguments; while `trace` runs, as part of it, so that `fun` may close over its values."""
 
-    def lane(y: Any) -> Any:
-        mine = isinstance(y, BatchTracer) and y._trace is trace
-        return y.value if mine else np.broadcast_to(y, (trace.size, *shape_of(y)))
+    def __init__(self, trace: BatchTrace, fun: Callable[..., Any], axes: Axes) -> None:
+        self.trace = trace
+        self.fun = fun
+        self.axes = axes
 
-    def run(*xs: Any) -> Any:
+    def __call__(self, *xs: Any) -> Any:
+        trace = self.trace
         # A tracer of `trace` may hold older tracers only.
         if not trace.alive or any(isinstance(x, Tracer) and x._trace.level > trace.level for x in xs):
-            return mapped(*xs)
-        out = fun(*[x if a is None else trace.tracer(x) for x, a in zip(xs, axes, strict=True)])
-        leaves, treedef = output_leaves(out, "vmap", fun)
-        return tree.unflatten(treedef, map(lane, leaves))
+            return vmap(self.fun, in_axes=self.axes, axis_name=trace.axis_name)(*xs)
+        out = self.fun(*[x if a is None else trace.tracer(x) for x, a in zip(xs, self.axes, strict=True)])
+        leaves, treedef = output_leaves(out, "vmap", self.fun)
+        return tree.unflatten(treedef, map(self._batch, leaves))
 
-    return run
+    def _batch(self, y: Any) -> Any:
+        mine = isinstance(y, BatchTracer) and y._trace is self.trace
+        return y.value if mine else np.broadcast_to(y, (self.trace.size, *shape_of(y)))

@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any
 
 from ..core import tree
-from ..core.graph import Equation, Graph, GraphTrace, GraphTracer, Var
+from ..core.graph import Equation, Graph, GraphTrace, GraphTracer, Var, record
 from ..core.primitive import Primitive, bind
 from ..core.protect import fixed
 from ..core.surface import TracedArray
@@ -127,6 +127,8 @@ def _jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any, *, graph: Graph
 
 
 def _vjp(ct: Any, wanted: Sequence[bool], out: Any, args: Sequence[Any], *, graph: Graph, **_: Any) -> list[Any]:
+    if any(type(x) is Var for x in args):
+        return _transpose(ct, args, graph)
     trace = ReverseTrace("checkpoint", escapes=False)
     try:
         inputs = [trace.input(x) if w else x for x, w in zip(args, wanted, strict=True)]
@@ -139,6 +141,22 @@ def _vjp(ct: Any, wanted: Sequence[bool], out: Any, args: Sequence[Any], *, grap
             totals[x.slot] = c if totals[x.slot] is None else totals[x.slot] + c
     pull_back(trace.tape, totals, consume=True)
     return [totals[x.slot] if w else None for x, w in zip(inputs, wanted, strict=True)]
+
+
+def _transpose(ct: Sequence[Any], args: Sequence[Any], graph: Graph) -> list[Any]:
+    """Transpose a program that is linear in those arguments of which only shape and dtype are known."""
+    places = [i for i, x in enumerate(args) if type(x) is Var]
+
+    def linear(*xs: Any) -> list[Any]:
+        full = list(args)
+        for i, x in zip(places, xs, strict=True):
+            full[i] = x
+        return graph.run(*full)
+
+    cts: list[Any] = [None] * len(args)
+    for i, c in zip(places, record(linear, [args[i].aval for i in places], "checkpoint").transpose(ct), strict=True):
+        cts[i] = c
+    return cts
 
 
 def _batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], *, graph: Graph, **_: Any) -> Any:

@@ -10,10 +10,10 @@ from ..core.cotangents import zeros
 from ..core.errors import CustomRuleError, NotDifferentiableError
 from ..core.graph import record
 from ..core.primitive import Primitive, bind
-from ..core.protect import fixed
+from ..core.protect import fixed, read_only
 from ..core.values import Aval, aval_of, dtype_of
 from .batching import BatchTrace
-from .call import Axes, flat_avals, over_lanes, zeros_for
+from .call import Axes, OverLanes, flat_avals, zeros_for
 from .vmap import vmap
 
 __all__ = ["JvpRule", "VjpRule", "custom_jvp_p", "custom_vjp_p"]
@@ -25,6 +25,9 @@ def _aval(x: Any) -> Aval:
     return aval_of(x)._replace(weak=False)
 
 
+# Rules are objects and not closures, so that a pullback or pushforward through them can be pickled.
+
+
 class JvpRule:
     """A function with its jvp, both on flat leaves: ``rule(primals, tangents) -> tangents_out``."""
 
@@ -33,15 +36,24 @@ class JvpRule:
         self.rule = rule
 
     def batched(self, trace: BatchTrace, axes: Axes) -> JvpRule:
-        count = len(axes)
+        return JvpRule(OverLanes(trace, self.fun, axes), _BatchedJvp(trace, self.rule, axes))
 
-        def rule(primals: Sequence[Any], tangents: Sequence[Any]) -> Sequence[Any]:
-            # A None tangent (of an integer) is an empty subtree, which has no axis.
-            t_axes = tuple(None if t is None else a for t, a in zip(tangents, axes, strict=True))
-            mapped = over_lanes(trace, lambda *xs: tuple(self.rule(xs[:count], xs[count:])), (*axes, *t_axes))
-            return mapped(*primals, *tangents)  # type: ignore[no-any-return]
 
-        return JvpRule(over_lanes(trace, lambda *xs: tuple(self.fun(*xs)), axes), rule)
+class _BatchedJvp:
+    def __init__(self, trace: BatchTrace, rule: Callable[..., Sequence[Any]], axes: Axes) -> None:
+        self.trace = trace
+        self.rule = rule
+        self.axes = axes
+
+    def __call__(self, primals: Sequence[Any], tangents: Sequence[Any]) -> Sequence[Any]:
+        # A None tangent (of an integer) is an empty subtree, which has no axis.
+        t_axes = tuple(None if t is None else a for t, a in zip(tangents, self.axes, strict=True))
+        mapped = OverLanes(self.trace, self._lane, (*self.axes, *t_axes))
+        return mapped(*primals, *tangents)  # type: ignore[no-any-return]
+
+    def _lane(self, *xs: Any) -> tuple[Any, ...]:
+        count = len(self.axes)
+        return tuple(self.rule(xs[:count], xs[count:]))
 
 
 class VjpRule:
@@ -55,12 +67,22 @@ class VjpRule:
         self.bwd = bwd
 
     def batched(self, trace: BatchTrace, axes: Axes) -> VjpRule:
-        def bwd(residual: Any, cts: Sequence[Any]) -> Sequence[Any]:
-            out = vmap(lambda r, c: tuple(self.bwd(r, c)), axis_name=trace.axis_name)(residual, tuple(cts))
-            return [c if a == 0 or c is None else c.sum(axis=0) for c, a in zip(out, axes, strict=True)]
+        fun, fwd = OverLanes(trace, self.fun, axes), OverLanes(trace, self.fwd, axes)
+        return VjpRule(fun, fwd, _BatchedBackward(trace, self.bwd, axes))
 
-        fwd = over_lanes(trace, lambda *xs: self.fwd(*xs), axes)
-        return VjpRule(over_lanes(trace, lambda *xs: tuple(self.fun(*xs)), axes), fwd, bwd)
+
+class _BatchedBackward:
+    def __init__(self, trace: BatchTrace, bwd: Callable[..., Sequence[Any]], axes: Axes) -> None:
+        self.trace = trace
+        self.bwd = bwd
+        self.axes = axes
+
+    def __call__(self, residual: Any, cts: Sequence[Any]) -> Sequence[Any]:
+        out = vmap(self._lane, axis_name=self.trace.axis_name)(residual, tuple(cts))
+        return [c if a == 0 or c is None else c.sum(axis=0) for c, a in zip(out, self.axes, strict=True)]
+
+    def _lane(self, residual: Any, cts: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(self.bwd(residual, cts))
 
 
 def _impl(*args: Any, rule: Any) -> tuple[Any, ...]:
@@ -94,19 +116,20 @@ def _recorded_rule(args: Sequence[Any], params: dict[str, Any], parents: Sequenc
         tangents = [zeros_for(x) for x in args]
         for i, t in zip(places, ts, strict=True):
             tangents[i] = t
-        return rule.rule(args, tangents)  # type: ignore[no-any-return]
+        return rule.rule(given, tangents)  # type: ignore[no-any-return]
 
-    out = tuple(rule.fun(*args))
+    given = list(map(read_only, args))
+    out = tuple(rule.fun(*given))
     graph = record(pushforward, [_aval(args[i]) for i in places], "custom_jvp")
-    return out, {"rule": rule, "graph": graph, "places": places}
+    return out, {"rule": None, "graph": graph, "places": places}
 
 
 def _jvp_of_jvp_rule(
     args: Sequence[Any], tangents: Sequence[Any], out: Any, *, rule: Any, graph: Any = None, places: Sequence[int] = ()
 ) -> Sequence[Any]:
-    full = [zeros_for(x) if t is None else t for x, t in zip(args, tangents, strict=True)]
+    full = [zeros_for(x) if t is None else read_only(t) for x, t in zip(args, tangents, strict=True)]
     if graph is None:
-        return rule.rule(args, full)  # type: ignore[no-any-return]
+        return rule.rule(list(map(read_only, args)), full)  # type: ignore[no-any-return]
     return graph.run(*[full[i] for i in places])  # type: ignore[no-any-return]
 
 
@@ -145,6 +168,7 @@ custom_jvp_p = Primitive(
 
 
 def _forward_pass(args: Sequence[Any], params: dict[str, Any], _: Sequence[int]) -> tuple[Any, dict[str, Any]]:
+    args = list(map(read_only, args))
     out, residual = params["rule"].fwd(*args)
     # What the user saved is as little to be changed by a later write as what the tape saves, which has fixed `args`.
     known = set(map(id, args))
@@ -156,7 +180,8 @@ def _vjp_of_vjp_rule(
     ct: Sequence[Any], wanted: Sequence[bool], out: Any, args: Sequence[Any], *, rule: VjpRule, residual: Any
 ) -> list[Any]:
     full = [
-        None if dtype_of(y).kind not in "fc" else zeros(y) if c is None else c for c, y in zip(ct, out, strict=True)
+        None if dtype_of(y).kind not in "fc" else zeros(y) if c is None else read_only(c)
+        for c, y in zip(ct, out, strict=True)
     ]
     return [c if w else None for c, w in zip(rule.bwd(residual, full), wanted, strict=True)]
 

@@ -14,6 +14,7 @@ from ..core.tracer import Tracer
 from ..core.values import dtype_of, is_weak, shape_of
 from .arguments import (
     check_callable,
+    check_leaf,
     differentiated_leaves,
     fun_name,
     output_leaves,
@@ -180,6 +181,8 @@ def check_tangent(x: Any, t: Any, active: bool, place: str) -> Any:
         return dtype.type(t)
     if not isinstance(t, np.ndarray | np.generic | Tracer):
         raise TypeError(f"{place} must be an array of shape {shape} and dtype {dtype}, got {type(t).__name__}")
+    if type(t) is not np.ndarray:
+        check_leaf(t, place)
     if t.shape != shape:
         raise ValueError(f"{place} has shape {t.shape}, expected {shape}, the shape of the primal")
     if t.dtype != dtype:

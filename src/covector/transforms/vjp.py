@@ -12,7 +12,7 @@ from ..core import tree
 from ..core.errors import NotDifferentiableError
 from ..core.tracer import Tracer
 from ..core.values import dtype_of, is_weak, shape_of
-from .arguments import bind_arguments, check_argnums, check_callable, fun_name, own, show_tree
+from .arguments import bind_arguments, check_argnums, check_callable, check_leaf, fun_name, own, show_tree
 from .collective_primitives import bound_trace, psum_p, varies
 from .linearization import Linearization, escaped, run_on_tape
 
@@ -60,6 +60,8 @@ class Pullback(Linearization):
             return aval.dtype.type(x)
         if not isinstance(x, _ndarray | np.generic | Tracer):
             raise self._mismatch(ct, f"{self._leaf(i)} must be an array, got {type(x).__name__}")
+        if type(x) is not _ndarray:
+            check_leaf(x, f"vjp_fn: the cotangent{tree.paths(self.out_treedef)[i]}")
         if x.shape != aval.shape:
             raise self._mismatch(ct, f"{self._leaf(i)} has shape {x.shape}, expected {aval.shape}")
         if x.dtype != aval.dtype:

@@ -12,6 +12,7 @@ import numpy as np
 from ...core.cotangents import unbroadcast
 from ...core.dispatch import UFUNCS
 from ...core.primitive import Primitive, Refuse, Rule, bind
+from ...core.protect import read_only
 from ...core.tracer import Tracer
 from ...core.values import Aval, dtype_of, shape_of
 from ..samples import binary
@@ -31,8 +32,9 @@ def _references(p: Any) -> int:
 
 
 # What `sys.getrefcount` says of an argument that nobody else refers to: measured, because Python versions differ, and
-# at most the 2 of those that count most, so that a debugger at import cannot make it too large.
-_TEMPORARY = min(2, _references(np.empty(1)))
+# at most the 2 of those that count most, so that a debugger at import cannot make it too large. From Python 3.14 on a
+# function may borrow its caller's reference, which then does not count, and nothing can be told from the number.
+_TEMPORARY = min(2, _references(np.empty(1))) if sys.version_info < (3, 14) else 0
 _LARGE = 32768
 
 
@@ -48,7 +50,8 @@ def product(t: Any, p: Any) -> Any:
         # A broadcast number, as from the transpose of a sum.
         t = t[(0,) * t.ndim]
         if t == 1 and t.dtype == p.dtype:
-            return p if sys.getrefcount(p) <= _TEMPORARY else _guarded(p)
+            # Else a tape or the user holds it; who hands out results copies views.
+            return p if sys.getrefcount(p) <= _TEMPORARY else read_only(p)
         if t != 0:
             return _times(t, p) if sys.getrefcount(p) <= _TEMPORARY else t * p
     if type(p) is _ndarray and p.nbytes > _LARGE and sys.getrefcount(p) <= _TEMPORARY:
@@ -60,18 +63,11 @@ def product(t: Any, p: Any) -> Any:
 
 def _clean(r: Any) -> bool:
     """Whether `r` is free of NaN: one cheap reduction tells, so that only then it is worth looking for zeros."""
-    if type(r) is not _ndarray:
+    if not isinstance(r, _ndarray):
         return bool(r == r)
     flat = r if r.ndim == 1 else r.reshape(-1)
     s = flat.dot(flat)
     return bool(s == s)
-
-
-def _guarded(p: Any) -> Any:
-    """Return a read-only view of `p`, which a tape or the user still holds: who hands out results copies views."""
-    view = p.view()
-    view.flags.writeable = False
-    return view
 
 
 def _times(t: Any, p: Any) -> Any:
