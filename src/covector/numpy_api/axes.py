@@ -8,7 +8,17 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["all_axes", "normalize_axis"]
+from ..core.tracer import Tracer
+
+__all__ = ["all_axes", "as_scalar", "normalize_axis"]
+
+
+def as_scalar(x: Any) -> Any:
+    """Return the 0-d result `x` as the scalar that NumPy's function returns; arrays as they are.
+
+    Choosing and reshaping give 0-d arrays, ufuncs give scalars.
+    """
+    return np.positive(x) if isinstance(x, Tracer) and not x.shape else x
 
 
 def normalize_axis(axis: int, ndim: int) -> int:

@@ -10,7 +10,7 @@ from ..core.values import is_weak
 from ..ops.indexing import gather_p
 from ..ops.logic import where_p
 from ..ops.sorting import argsort_p, searchsorted_p
-from .axes import normalize_axis
+from .axes import as_scalar, normalize_axis
 from .plain import plain_if_possible
 from .register import implements
 from .structural import as_array, axis_list
@@ -211,7 +211,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
         slopes = diff(fp) / diff(xp)
         inner = _take(slopes, low) * (x - _take(xp, anchor)) + _take(fp, anchor)
     inner = where_p(x < xp[0], fp[0] if left is None else left, inner)
-    return where_p(x > xp[-1], fp[-1] if right is None else right, inner)
+    return as_scalar(where_p(x > xp[-1], fp[-1] if right is None else right, inner))
 
 
 def _take(x: Any, index: Any) -> Any:

@@ -17,7 +17,7 @@ from ..ops.exponential import i0_p
 from ..ops.logic import at_least, at_most, check_choice, isclose_p, where_p
 from ..ops.rounding import fix_p, round_p, unwrap_shift
 from ..ops.trigonometric import sinc as sinc_p
-from .axes import normalize_axis
+from .axes import as_scalar, normalize_axis
 from .register import implements, no_out, refuse
 
 _WEAK = (int, float, complex)
@@ -334,7 +334,7 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
     low = limits.min if neginf is None else neginf
     for mask, value in ((np.isnan(x), nan), (np.equal(x, np.inf), high), (np.equal(x, -np.inf), low)):
         x = where_p(mask, astype(as_operand(value, "np.nan_to_num"), dtype), x)
-    return x
+    return as_scalar(x)
 
 
 @implements(np.sinc)

@@ -14,7 +14,7 @@ from ..ops.decompositions import svdvals_p
 from ..ops.least_squares import matrix_rank_p
 from ..ops.linalg import real_dtype
 from ..ops.reductions import root_p
-from .axes import normalize_axis
+from .axes import as_scalar, normalize_axis
 from .register import implements
 from .structural import as_array
 
@@ -47,11 +47,17 @@ def _vector_norm(x: Any, order: Any, axis: int, keepdims: bool) -> Any:
         return np.sum(size, axis=axis, keepdims=keepdims)
     # A Python number, so that it does not widen single precision.
     order = float(order)
-    total = np.sum(size**order, axis=axis, keepdims=keepdims)
+    if 0 < order < 1:
+        # The power has an infinite slope at 0; the convention for norms is 0.
+        still = np.equal(size, 0)
+        powers = np.where(still, 0, np.where(still, 1, size) ** order)
+    else:
+        powers = size**order
+    total = np.sum(powers, axis=axis, keepdims=keepdims)
     # The root of a sum of zeros has derivative 0 by convention; the root itself never sees the zero.
     zero = np.equal(total, 0)
     root = np.where(zero, 1, total) ** (1 / order)
-    return np.where(zero, 0, root) if order > 0 else root
+    return as_scalar(np.where(zero, 0, root)) if order > 0 else root
 
 
 def _largest(x: Any) -> Any:
@@ -150,7 +156,7 @@ def cond(x: Any, p: Any = None) -> Any:
     else:
         ratio = norm(x, p, (-2, -1)) * norm(np.linalg.inv(x), p, (-2, -1))
     broken = np.logical_and(np.isnan(ratio), np.logical_not(np.any(np.isnan(x), axis=(-2, -1))))
-    return np.where(broken, np.inf, ratio)
+    return as_scalar(np.where(broken, np.inf, ratio))
 
 
 @implements(np.linalg.matrix_rank)

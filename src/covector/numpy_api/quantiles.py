@@ -14,7 +14,7 @@ from ..core.values import dtype_of
 from ..ops.logic import where_p
 from ..ops.reductions import count_nonzero_p
 from ..ops.sorting import argpartition_p, argsort_p, searchsorted_p
-from .axes import all_axes
+from .axes import all_axes, as_scalar
 from .plain import plain_if_possible
 from .reductions import cast, kept, mean, mean_dtype
 from .register import NUMPY, implements, no_out
@@ -52,7 +52,7 @@ def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = Fa
     picked = pick_along(x, order[..., [*middle, n - 1]], -1)
     result = mean(picked[..., : len(middle)], -1)
     if x.dtype.kind in "fc":
-        result = where_p(_isnan(picked[..., -1]), picked[..., -1], result)
+        result = as_scalar(where_p(_isnan(picked[..., -1]), picked[..., -1], result))
     return kept(result, a.shape, axes, keepdims)
 
 
@@ -223,7 +223,7 @@ def _quantile(
     result = np.moveaxis(result, -1, 0).reshape(q.shape + x.shape[:-1])
     if keepdims is not _NO and keepdims:
         result = result.reshape(q.shape + tuple(1 if i in axes else n for i, n in enumerate(a.shape)))
-    return result
+    return as_scalar(result)
 
 
 def _register(function: Any, scale: int, skip_nan: bool) -> None:

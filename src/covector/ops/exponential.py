@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.values import dtype_of
 from .families import elementwise
 from .samples import binary, sample, unary
 
@@ -28,7 +29,7 @@ log1p = elementwise("log1p", np.log1p, (lambda out, x: 1 / (1 + x),), keeps_out=
 def _below(x: Any, out: Any) -> Any:
     """x - out ≤ 0 where out is infinite too: the share of an infinite term is all (+inf) or nothing (-inf)."""
     infinite = np.isinf(out)
-    limit = np.where(np.equal(x, np.inf), 0, -np.inf)
+    limit = np.where(np.equal(x, np.inf), dtype_of(out).type(0), -np.inf)
     return np.where(infinite, limit, x - np.where(infinite, 0, out))
 
 
