@@ -21,7 +21,7 @@ class Scatter:
     """The cotangent of an indexing: `values` at `index` of an array of zeros, not yet written out.
 
     Adding it to a buffer that is ours touches only the indexed elements, so that reading n elements one by one
-    costs O(n) backwards and not O(n²).
+    costs O(n) backwards and not O(n²). `index` is plain; where an index is traced, the rule writes out at once.
     """
 
     __slots__ = ("dense", "dtype", "index", "shape", "unique", "values")
@@ -150,8 +150,6 @@ def add_cotangent(totals: list[Any], slot: int, ct: Any, x: Any) -> None:
     except AttributeError:
         dtype, shape = dtype_of(x), ()
     total = totals[slot]
-    if type(ct) is Scatter and any(isinstance(i, Tracer) for i in ct.index):
-        ct = ct.dense()
     if type(ct) is Scatter:
         if ct.dtype != dtype:
             ct.values = narrow(ct.values, dtype)

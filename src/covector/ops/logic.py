@@ -114,6 +114,7 @@ maximum = elementwise(
         lambda out, x, y: _share(out, np.logical_or(np.greater(y, x), _isnan(y)), np.equal(x, y)),
     ),
     singular=False,
+    keeps_out=False,
     samples=_PAIRS,
 )
 minimum = elementwise(
@@ -124,6 +125,7 @@ minimum = elementwise(
         lambda out, x, y: _share(out, np.logical_or(np.less(y, x), _isnan(y)), np.equal(x, y)),
     ),
     singular=False,
+    keeps_out=False,
     samples=_PAIRS,
 )
 fmax = elementwise(
@@ -134,6 +136,7 @@ fmax = elementwise(
         lambda out, x, y: _share(out, np.logical_or(np.greater(y, x), _isnan(x)), np.equal(x, y)),
     ),
     singular=False,
+    keeps_out=False,
     samples=_PAIRS,
 )
 fmin = elementwise(
@@ -144,6 +147,7 @@ fmin = elementwise(
         lambda out, x, y: _share(out, np.logical_or(np.less(y, x), _isnan(x)), np.equal(x, y)),
     ),
     singular=False,
+    keeps_out=False,
     samples=_PAIRS,
 )
 
@@ -212,6 +216,8 @@ where_p = Primitive(
     batch_elementwise(lambda: where_p),
     sparsity="union",
     family="choice",
+    keeps=False,
+    keeps_out=False,
     samples=[
         sample(_MASK, draw((3,), key="x"), draw((3,), key="y")),
         sample(True, draw((), key="x"), draw((), key="y")),

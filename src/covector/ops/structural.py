@@ -170,5 +170,6 @@ concat_p = Primitive(
     ],
     family="concat",
     keeps=False,
+    keeps_out=False,
     numpy=(np.concatenate, np.stack),
 )

@@ -123,8 +123,10 @@ def bind_arguments(
     transform: str, fun: Callable[..., Any], argnums: int | Sequence[int], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[Callable[..., Any], tuple[Any, ...], tuple[int, ...]]:
     """Return the function of the differentiated arguments alone, these arguments, and their positions."""
-    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     count = len(args)
+    if not kwargs and argnums == tuple(range(count)) and count:
+        return fun, args, argnums
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     for i in numbers:
         if not isinstance(i, int) or isinstance(i, bool):
             raise TypeError(f"{transform}: argnums must be an int or a tuple of ints, got {argnums!r}")

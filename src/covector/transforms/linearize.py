@@ -12,7 +12,7 @@ from .abstract import traced_graph
 from .arguments import check_callable, fun_name, show_tree
 from .jvp import check_tangent, finish_tangents, jvp
 from .linearization import Linearization, escaped, run_on_tape
-from .vjp import Pullback, grad
+from .vjp import Pullback, value_and_gradient
 
 __all__ = ["Pushforward", "hvp", "linear_transpose", "linearize"]
 
@@ -201,5 +201,10 @@ def hvp(fun: Callable[..., Any], primals: Any, tangents: Any, *, has_aux: bool =
         raise TypeError(
             f"hvp: primals must be a tuple or a list, got {type(primals).__name__}; write hvp(fun, (x,), (v,))"
         )
-    gradient = grad(fun, argnums=tuple(range(len(primals))), has_aux=has_aux)
+    argnums = tuple(range(len(primals)))
+
+    def gradient(*xs: Any) -> Any:
+        _, cts, aux = value_and_gradient("hvp", fun, argnums, has_aux, False, xs, {})
+        return (cts, aux) if has_aux else cts
+
     return jvp(gradient, primals, tangents, has_aux=has_aux)

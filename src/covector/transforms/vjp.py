@@ -16,7 +16,7 @@ from .arguments import bind_arguments, check_argnums, check_callable, check_leaf
 from .collective_primitives import bound_trace, psum_p, varies
 from .linearization import Linearization, escaped, run_on_tape
 
-__all__ = ["Pullback", "grad", "grad_and_value", "value_and_grad", "vjp"]
+__all__ = ["Pullback", "grad", "grad_and_value", "value_and_grad", "value_and_gradient", "vjp"]
 
 _ndarray = np.ndarray
 
@@ -154,12 +154,14 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False, reduce_ax
 
 def _scalar_output(transform: str, fun: Any, out: list[Any], lin: Linearization, holomorphic: bool) -> Any:
     """Check that the output is one real number (complex with `holomorphic`) and return it."""
-    if lin.out_treedef != tree.LEAF:
+    if lin.out_treedef is not tree.LEAF and lin.out_treedef != tree.LEAF:
         raise TypeError(
             f"{transform}: {fun_name(fun)} must return one scalar, got {show_tree(out, lin.out_treedef)}; "
             f"use jacrev for more outputs, or has_aux=True to return other things beside the scalar"
         )
     (x,) = out
+    if type(x) is np.float64 and not holomorphic:
+        return x
     shape, kind = shape_of(x), dtype_of(x).kind
     if shape:
         hint = "; take [0] or .squeeze() to make it a scalar" if x.size == 1 else "; sum it, or use jacrev"
@@ -186,9 +188,10 @@ def check_holomorphic(transform: str, leaves: Sequence[Any]) -> None:
             raise TypeError(f"{transform}: holomorphic=True needs complex inputs, got one of dtype {dtype_of(x)}")
 
 
-def _value_and_grad(
+def value_and_gradient(
     transform: str, fun: Any, argnums: Any, has_aux: bool, holomorphic: bool, args: Any, kwargs: Any
 ) -> tuple[Any, Any, Any]:
+    """Return value, gradient (a tuple for a sequence of argnums) and aux of a scalar function at a point."""
     if len(args) == 1 and not kwargs and (argnums == 0):
         positions: tuple[int, ...] = (0,)
         bound, primals = fun, args
@@ -255,7 +258,7 @@ def grad(
 
     @wraps(fun)
     def grad_fun(*args: Any, **kwargs: Any) -> Any:
-        _, gradient, aux = _value_and_grad("grad", fun, argnums, has_aux, holomorphic, args, kwargs)
+        _, gradient, aux = value_and_gradient("grad", fun, argnums, has_aux, holomorphic, args, kwargs)
         return (gradient, aux) if has_aux else gradient
 
     return grad_fun
@@ -295,7 +298,7 @@ def value_and_grad(
 
     @wraps(fun)
     def value_and_grad_fun(*args: Any, **kwargs: Any) -> Any:
-        value, gradient, aux = _value_and_grad("value_and_grad", fun, argnums, has_aux, holomorphic, args, kwargs)
+        value, gradient, aux = value_and_gradient("value_and_grad", fun, argnums, has_aux, holomorphic, args, kwargs)
         return ((value, aux) if has_aux else value), gradient
 
     return value_and_grad_fun
