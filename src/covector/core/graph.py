@@ -149,9 +149,10 @@ def _transpose_equation(eq: Equation, ct: Any, wanted: list[bool]) -> Sequence[A
     if any(type(x) is Var and x.dtype.kind not in "fc" for x in eq.inputs):
         raise NotDifferentiableError(f"a mask or index that depends on the traced argument is not linear in it: {eq}")
     try:
-        return eq.primitive.vjp(ct, wanted, None, eq.inputs, **eq.params)  # type: ignore[no-any-return]
+        out = eq.outputs if eq.primitive.multiple else eq.outputs[0]
+        return eq.primitive.vjp(ct, wanted, out, eq.inputs, **eq.params)  # type: ignore[no-any-return]
     except (TypeError, AttributeError, LookupError, np.linalg.LinAlgError) as error:
-        # A rule found a `Var` or None where only a function that is not linear needs a value.
+        # A rule found a `Var` where only a function that is not linear needs a value.
         if isinstance(error, CovectorError):
             raise
         raise NotDifferentiableError(f"{eq.primitive} is not linear in its traced argument: {eq}") from error

@@ -107,7 +107,7 @@ def _sinc_derivative(x: Any, order: Any) -> Any:
     y = math.pi * np.asarray(x)
     out = np.empty(np.broadcast_shapes(y.shape, np.shape(order)), y.dtype)
     y, order = np.broadcast_to(y, out.shape), np.broadcast_to(order, out.shape)
-    for n in np.unique(order).tolist():
+    for n in np.unique(order).astype(int).tolist():
         here = order == n
         small = here & (np.abs(y) < n + 1)
         large = here & ~small

@@ -120,11 +120,29 @@ def _align(x: Any, rank: int) -> Any:
 _PYTHON = {float: np.float64, int: np.int64, complex: np.complex128, bool: np.bool_}
 
 
-def _numpy_scalars(args: Sequence[Any]) -> Sequence[Any]:
-    """Turn Python numbers into NumPy's for the partials: these divide by zero to inf, Python's raise."""
+def _numpy_scalar(x: Any, out: Any) -> Any:
+    """Return the Python number `x` as NumPy's, for the partials: it divides by zero to inf where Python's raises.
+
+    Beside single precision it is single too, because a NumPy scalar takes part in deciding dtypes.
+    """
+    dtype = dtype_of(out)
+    if dtype.itemsize < _DOUBLE[dtype.kind] and type(x) is not bool:
+        return np.result_type(dtype, np.complex64).type(x) if type(x) is complex else real_type(dtype)(x)
+    return _PYTHON[type(x)](x)
+
+
+_DOUBLE = {"f": 8, "c": 16}
+
+
+def real_type(dtype: np.dtype[Any]) -> Any:
+    """The type of real numbers of the precision of `dtype`."""
+    return np.empty(0, dtype).real.dtype.type
+
+
+def _numpy_scalars(args: Sequence[Any], out: Any) -> Sequence[Any]:
     for x in args:
         if type(x) in _PYTHON:
-            return [_PYTHON[type(x)](x) if type(x) in _PYTHON else x for x in args]
+            return [_numpy_scalar(x, out) if type(x) in _PYTHON else x for x in args]
     return args
 
 
@@ -157,7 +175,7 @@ def _jvp(partials: Sequence[Partial], products: Sequence[Rule]) -> Rule:
     terms = _terms(partials, products)
 
     def jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
-        args = _numpy_scalars(args)
+        args = _numpy_scalars(args, out)
         total = None
         for term, t in zip(terms, tangents, strict=True):
             if t is not None and term is not None:
@@ -178,7 +196,7 @@ def _vjp(partials: Sequence[Partial], products: Sequence[Rule], keeps: bool) -> 
 
     def vjp(ct: Any, wanted: Sequence[int], out: Any, args: Sequence[Any]) -> Sequence[Any]:
         if keeps:
-            args = _numpy_scalars(args)
+            args = _numpy_scalars(args, out)
         cts: list[Any] = []
         for partial, times, want in zip(partials, products, wanted, strict=True):
             if not want or partial is None:
@@ -199,7 +217,7 @@ def _jvp_unary(partial: Any, times: Rule) -> Rule:
         if t is None:
             return None
         if type(x) in _PYTHON:
-            x = _PYTHON[type(x)](x)
+            x = _numpy_scalar(x, out)
         r = times(t, partial(out, x))
         return r if r.shape == out.shape and r.dtype == out.dtype else like(r, out)
 
@@ -210,7 +228,7 @@ def _vjp_unary(partial: Any, times: Rule) -> Rule:
     def vjp(ct: Any, wanted: Sequence[int], out: Any, args: Sequence[Any]) -> Sequence[Any]:
         (x,) = args
         if type(x) in _PYTHON:
-            x = _PYTHON[type(x)](x)
+            x = _numpy_scalar(x, out)
         return (times(ct, partial(out, x)),)
 
     return vjp
@@ -220,9 +238,9 @@ def _vjp_binary(first: Any, second: Any, times_first: Rule, times_second: Rule) 
     def vjp(ct: Any, wanted: Sequence[int], out: Any, args: Sequence[Any]) -> Sequence[Any]:
         x, y = args
         if type(x) in _PYTHON:
-            x = _PYTHON[type(x)](x)
+            x = _numpy_scalar(x, out)
         if type(y) in _PYTHON:
-            y = _PYTHON[type(y)](y)
+            y = _numpy_scalar(y, out)
         return (
             times_first(ct, first(out, x, y)) if wanted[0] else None,
             times_second(ct, second(out, x, y)) if wanted[1] else None,
