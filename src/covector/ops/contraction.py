@@ -38,7 +38,7 @@ def _pair(a: Any, b: Any, key: str = "") -> tuple[Any, Any]:
 
 def _matmul(a: Any, b: Any) -> Any:
     # A stack times one matrix is one product of tall matrices; np.matmul would loop over the stack.
-    if len(shape_of(a)) > 2 and len(shape_of(b)) == 2 and a.flags.c_contiguous and a.shape[-1] == b.shape[0]:
+    if getattr(a, "ndim", 0) > 2 and b.ndim == 2 and a.flags.c_contiguous and a.shape[-1] == b.shape[0]:
         return np.matmul(_rows(a), b).reshape(a.shape[:-1] + b.shape[1:])
     return np.matmul(a, b)
 

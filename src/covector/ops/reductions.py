@@ -53,20 +53,20 @@ sum_p = linear(
 )
 
 
-def _count(shape: Shape, axis: Axes) -> int:
-    return math.prod([shape[i] for i in axis])
+def _count(x: Any, axis: Axes) -> int:
+    return x.size if len(axis) == len(x.shape) else math.prod([x.shape[i] for i in axis])
 
 
 def _mean(x: Any, *, axis: Axes) -> Any:
     if x.dtype.kind in "fc" and x.dtype != np.float16:
-        return np.add.reduce(x, axis=axis) / _count(x.shape, axis)
+        return np.add.reduce(x, axis=axis) / _count(x, axis)
     return np.mean(x, axis=axis)
 
 
 mean_p = linear(
     "mean",
     _mean,
-    transpose=lambda ct, x, *, axis: broadcast_axes(ct / _count(x.shape, axis), x.shape, axis),
+    transpose=lambda ct, x, *, axis: broadcast_axes(ct / _count(x, axis), x.shape, axis),
     aval=reduced_aval(lambda d: np.mean(np.zeros(1, d)).dtype),
     batch=batch_reduction(lambda: mean_p),
     samples=[*_REDUCTIONS, *_COMPLEX],

@@ -46,15 +46,23 @@ def product(t: Any, p: Any) -> Any:
     """
     if isinstance(t, Tracer) or isinstance(p, Tracer):
         return bind(product_p, (t, p), {})
-    if type(t) is _ndarray and t.size > 1 and not any(t.strides) and shape_of(p) == t.shape:
-        # A broadcast number, as from the transpose of a sum.
+    array = type(p) is _ndarray
+    if (
+        array
+        and type(t) is _ndarray
+        and t.base is not None
+        and t.shape == p.shape
+        and t.size > 1
+        and not any(t.strides)
+    ):
+        # A broadcast number, as from the transpose of a sum: a view with zero strides.
         t = t[(0,) * t.ndim]
         if t == 1 and t.dtype == p.dtype:
             # Else a tape or the user holds it; who hands out results copies views.
             return p if sys.getrefcount(p) <= _TEMPORARY else read_only(p)
         if t != 0:
             return _times(t, p) if sys.getrefcount(p) <= _TEMPORARY else t * p
-    if type(p) is _ndarray and p.nbytes > _LARGE and sys.getrefcount(p) <= _TEMPORARY:
+    if array and p.nbytes > _LARGE and sys.getrefcount(p) <= _TEMPORARY:
         r = _times(t, p)
     else:
         r = t * p
