@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import covector as cv
+from covector.core.protect import Holds
 
 SIZES = [3, 200_000]
 
@@ -371,3 +372,32 @@ def test_derivative_that_is_a_kept_array_is_handed_out_as_a_copy(f, n):
     _, tangent = cv.jvp(lambda s: np.broadcast_to(s, n) * w, (2.0,), (1.0,))
     gradient[:] = tangent[:] = 77.0
     assert_array_equal(w, kept)
+
+
+def test_a_view_held_inside_a_transform_that_holds_its_owner_is_given_back():
+    """The inner gradient releases the view first, when the outer map still keeps the owner read-only."""
+    data = np.linspace(0.0, 1.0, 200_000).reshape(200, 1000)
+    view = data.T
+    got = cv.vmap(lambda row: cv.grad(lambda v: np.sum(view * v[0]))(row)[0])(data)
+    assert_allclose(got, np.full(200, data.sum()))
+    assert view.flags.writeable and data.flags.writeable
+
+
+def test_an_owner_and_its_view_held_by_two_transforms_in_either_order_are_given_back():
+    owner = numbers(SIZES[-1])
+    view = owner[::-1]
+    outer, inner = Holds(), Holds()
+    outer.protect(owner)
+    inner.protect(view)
+    inner.release()
+    assert not view.flags.writeable and not owner.flags.writeable
+    outer.release()
+    assert view.flags.writeable and owner.flags.writeable
+
+
+def test_a_writeable_view_of_the_users_read_only_array_stays_as_it_is():
+    owner = numbers(SIZES[-1])
+    view = owner[:]
+    owner.flags.writeable = False
+    assert_array_equal(cv.grad(lambda x: np.sum(x * view))(np.ones(SIZES[-1])), owner)
+    assert view.flags.writeable and not owner.flags.writeable

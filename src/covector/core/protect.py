@@ -8,7 +8,6 @@ ends, by a sample of the elements); when the derivative outlives the transform t
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,8 @@ _SAMPLES = 1009
 
 _lock = threading.Lock()
 _held: dict[int, tuple[np.ndarray[Any, Any], int]] = {}
+_waiting: list[np.ndarray[Any, Any]] = []
+"""Views that nobody holds any more, of owners that somebody does."""
 
 
 def fixed(x: Any) -> Any:
@@ -60,7 +61,10 @@ class Holds:
         """Return `x` or a copy of it, safe from writes until `release`."""
         if x.nbytes <= COPY_BELOW:
             return fixed(x)  # type: ignore[no-any-return]
-        owner: Any = x
+        owner: Any = x.base
+        if isinstance(owner, np.ndarray) and x.flags.writeable and not owner.flags.writeable and id(owner) not in _held:
+            return fixed(x)  # type: ignore[no-any-return]  # NumPy would not let us make it writeable again
+        owner = x
         while isinstance(owner, np.ndarray):
             self._hold(owner)
             owner = owner.base
@@ -90,24 +94,33 @@ class Holds:
                 )
 
     def release(self) -> None:
-        """Give the arrays back as they were."""
+        """Give the arrays back as they were.
+
+        NumPy lets a view become writeable only when its owner is. A view whose owner another transform still holds
+        therefore waits until that one releases the owner.
+        """
         with _lock:
-            # The owner first: NumPy lets a view become writeable only when its base is.
-            for x in _owners_first(self._arrays):
+            for x in self._arrays:
                 array, count = _held[id(x)]
                 if count > 1:
                     _held[id(x)] = (array, count - 1)
                 else:
                     del _held[id(x)]
-                    array.flags.writeable = True
+                    _waiting.append(array)
+            _waiting.sort(key=lambda x: x.base is not None)
+            _waiting[:] = [x for x in _waiting if not _unlock(x)]
         self._arrays.clear()
         self._samples.clear()
+
+
+def _unlock(x: np.ndarray[Any, Any]) -> bool:
+    """Make `x` writeable unless its owner is not; return whether it is."""
+    if isinstance(x.base, np.ndarray) and not x.base.flags.writeable:
+        return False
+    x.flags.writeable = True
+    return True
 
 
 def _sample(x: np.ndarray[Any, Any]) -> bytes:
     """About a thousand evenly spread elements of a contiguous array: enough to notice that it was overwritten."""
     return x.reshape(-1, order="A")[:: max(1, x.size // _SAMPLES)].tobytes()
-
-
-def _owners_first(arrays: list[np.ndarray[Any, Any]]) -> Iterable[np.ndarray[Any, Any]]:
-    return sorted(arrays, key=lambda x: x.base is not None)
