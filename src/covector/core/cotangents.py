@@ -149,24 +149,12 @@ def add_cotangent(totals: list[Any], slot: int, ct: Any, x: Any) -> None:
         dtype, shape = x.dtype, x.shape
     except AttributeError:
         dtype, shape = dtype_of(x), ()
-    total = totals[slot]
     if type(ct) is Scatter:
-        if ct.dtype != dtype:
-            ct.values = narrow(ct.values, dtype)
-        if isinstance(ct.values, Tracer) or isinstance(total, Tracer | Pending):
-            if type(total) is not Pending:
-                total = totals[slot] = Pending(shape, total)
-            total.scatters.append(ct)
-        elif not ct.shape:
-            ct = ct.dense()
-        else:
-            if total is None:
-                total = totals[slot] = np.zeros(shape, dtype)
-            elif not (sys.getrefcount(total) <= _ALONE and total.base is None and total.flags.writeable):
-                total = totals[slot] = np.array(total)
-            ct.add_into(total)
-        if type(ct) is Scatter:
+        if shape:
+            _add_scatter(totals, slot, ct, shape, dtype)
             return
+        ct = ct.dense()
+    total = totals[slot]
     if ct.shape != shape:
         ct = _sum_to(ct, shape)
     if ct.dtype != dtype:
@@ -185,3 +173,20 @@ def add_cotangent(totals: list[Any], slot: int, ct: Any, x: Any) -> None:
         np.add(total, ct, out=total)
     else:
         totals[slot] = total + ct
+
+
+def _add_scatter(totals: list[Any], slot: int, ct: Scatter, shape: Shape, dtype: np.dtype[Any]) -> None:
+    """Write `ct` into the buffer of ``totals[slot]``, made ours first; keep it pending where values are traced."""
+    total = totals[slot]
+    if ct.dtype != dtype:
+        ct.values = narrow(ct.values, dtype)
+    if isinstance(ct.values, Tracer) or isinstance(total, Tracer | Pending):
+        if type(total) is not Pending:
+            total = totals[slot] = Pending(shape, total)
+        total.scatters.append(ct)
+        return
+    if total is None:
+        total = totals[slot] = np.zeros(shape, dtype)
+    elif not (sys.getrefcount(total) <= _ALONE and total.base is None and total.flags.writeable):
+        total = totals[slot] = np.array(total)
+    ct.add_into(total)
