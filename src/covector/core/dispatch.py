@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,20 @@ from .errors import NotDifferentiableError, TracerConversionError, caller
 from .primitive import Primitive, bind, load_late_rules
 from .tracer import Tracer
 from .values import SCALAR_TYPES
+from .views import is_view
 
-__all__ = ["FUNCTIONS", "REFUSED", "UFUNCS", "UFUNC_METHODS", "array_function", "array_ufunc", "as_operand"]
+__all__ = [
+    "FUNCTIONS",
+    "OUT",
+    "REFUSED",
+    "UFUNCS",
+    "UFUNC_METHODS",
+    "VIEWS",
+    "array_function",
+    "array_ufunc",
+    "as_operand",
+    "call_function",
+]
 
 UFUNCS: dict[Any, Callable[..., Any]] = {}
 """ufunc → callable taking its inputs (a Primitive, usually)."""
@@ -23,6 +35,12 @@ is the handler of plain calls with keyword arguments (``where=``, ``dtype=``, ``
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 """Function with an ``__array_function__`` hook → callable with the same signature."""
+
+VIEWS: set[Any] = set()
+"""Functions whose result is, or may be, a view of their argument or the argument itself."""
+
+OUT: dict[Any, int] = {}
+"""Function with a parameter ``out`` → its position."""
 
 REFUSED: dict[Any, str] = {}
 """Function → why it has no derivative here, and the supported form."""
@@ -81,7 +99,30 @@ def array_function(self: Tracer, func: Any, types: Any, args: tuple[Any, ...], k
     handler = FUNCTIONS.get(func)
     if handler is None:
         raise _unsupported(func, self)
-    return handler(*args, **kwargs)
+    return call_function(func, args, kwargs)
+
+
+def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call our implementation of `function`: write to ``out=``, and let only views share memory with arguments."""
+    handler = FUNCTIONS[function]
+    if function in OUT and (len(args) > OUT[function] or "out" in kwargs):
+        at = OUT[function]
+        if len(args) > at:
+            out, args = args[at], (*args[:at], None, *args[at + 1 :])
+        else:
+            out, kwargs = kwargs["out"], {name: x for name, x in kwargs.items() if name != "out"}
+        if isinstance(out, tuple) and len(out) == 1:
+            (out,) = out
+        if out is not None and out is not np._NoValue:
+            return FUNCTIONS["out"](function, out, handler(*args, **kwargs))
+    result = handler(*args, **kwargs)
+    if isinstance(result, Tracer) and function not in VIEWS and (is_view(result) or _is_among(result, args)):
+        return result.clone()
+    return result
+
+
+def _is_among(x: Any, args: Sequence[Any]) -> bool:
+    return any(a is x or (type(a) in (tuple, list) and any(b is x for b in a)) for a in args)
 
 
 def _unsupported(function: Any, tracer: Tracer) -> NotDifferentiableError:

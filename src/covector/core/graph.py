@@ -13,10 +13,11 @@ import numpy as np
 
 from .cotangents import add_cotangent, settled
 from .errors import ConcretizationError, CovectorError, NotDifferentiableError, caller
+from .mutation import adopt
 from .primitive import Primitive, bind
 from .protect import fixed
 from .surface import TracedArray, TracedValue
-from .tracer import Trace, Tracer
+from .tracer import Trace, Tracer, snapshot
 from .values import Aval, Shape, aval_of
 
 __all__ = ["Equation", "Graph", "GraphTrace", "GraphTracer", "Var", "record"]
@@ -161,14 +162,17 @@ def _transpose_equation(eq: Equation, ct: Any, wanted: list[bool]) -> Sequence[A
 class GraphTracer(TracedValue):
     """A value known by shape and dtype only."""
 
-    # `_var`, because ndarrays have a method `var`. `lanes` are the maps over which the variable differs from lane to
-    # lane although the value that it was recorded with does not: its tangent does.
-    __slots__ = ("_var", "lanes")
+    # `lanes` are the maps over which the variable differs from lane to lane although the value that it was recorded
+    # with does not: its tangent does.
+    __slots__ = ()
+    _parts = ()
+    _state = ("value", "_var", "lanes")
     _var: Var
     lanes: frozenset[Trace]
 
     def __init__(self, trace: GraphTrace, var: Var) -> None:
         self._trace = trace
+        self._link = None
         self._var = var
         self.value = None
         self.lanes = frozenset()
@@ -182,7 +186,8 @@ class GraphTracer(TracedValue):
         return self._var.aval.dtype
 
     def clone(self) -> Tracer:
-        return type(self)(self._trace, self._var)  # type: ignore[arg-type]
+        trace: Any = self._trace
+        return trace.tracer(self._var)  # type: ignore[no-any-return]
 
     def _number(self, purpose: str) -> Any:
         raise ConcretizationError(
@@ -228,9 +233,13 @@ class GraphTrace(Trace):
         tracers = tuple(self.tracer(v) for v in outputs)
         return tracers if primitive.multiple else tracers[0]
 
+    def write(self, x: Tracer, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> None:
+        """Record the write as a function of the old array, and let `x` be its result."""
+        adopt(x, self.process(primitive, (x, *args), params))
+
     def lower(self, x: Any) -> Any:
         """The variable of a tracer of ours; anything else is a constant, safe from later writes."""
-        return x._var if isinstance(x, GraphTracer) and x._trace is self else fixed(x)
+        return x._var if isinstance(x, GraphTracer) and x._trace is self else fixed(snapshot(x))
 
 
 def record(function: Callable[..., Any], avals: Sequence[Aval], name: str) -> Graph:
@@ -243,5 +252,5 @@ def record(function: Callable[..., Any], avals: Sequence[Aval], name: str) -> Gr
         outputs = function(*[trace.input(a) for a in avals])
         trace.graph.outputs = [trace.lower(x) for x in outputs]
     finally:
-        trace.alive = False
+        trace.close()
     return trace.graph

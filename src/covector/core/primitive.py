@@ -111,6 +111,11 @@ class Primitive:
         Whether the derivative reads the value of the output.
     singular : bool
         Whether derivative rules can divide by zero at finite inputs; they then run without NumPy's warnings.
+    lean : bool
+        Whether the tape holds only shape and dtype of arguments that the derivative does not read even where they are
+        small: reading from an array that is written to in turn must not make it look shared.
+    writes : bool
+        Whether it is a `WritePrimitive`.
     """
 
     name: str
@@ -130,6 +135,8 @@ class Primitive:
     keeps: bool = True
     keeps_out: bool = True
     singular: bool = False
+    lean: bool = False
+    writes: bool = False
     numpy: tuple[Any, ...] = field(default=())
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .dispatch import FUNCTIONS, UFUNCS, array_function, array_ufunc, as_operand
+from .dispatch import FUNCTIONS, UFUNCS, array_function, array_ufunc, as_operand, call_function
 from .errors import NotDifferentiableError, TracerConversionError, caller
 from .primitive import Primitive, bind
 from .tracer import Tracer, concrete
@@ -20,6 +20,7 @@ from .values import Shape, dtype_of, shape_of
 __all__ = ["TracedArray", "TracedValue"]
 
 _FAST = frozenset((np.ndarray, float, int, np.float64))
+_API_VERSIONS = (None, "2021.12", "2022.12", "2023.12", "2024.12")
 _DEFER = (str, bytes, dict, set, type(None))
 
 
@@ -41,14 +42,9 @@ def _foreign(x: object) -> bool:
     return hasattr(x, "__array_priority__") and not hasattr(x, "toarray") and not isinstance(x, np.generic | np.ndarray)
 
 
-def _in_place(symbol: str, ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
+def _in_place(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
     def operator(self: TracedValue, other: Any) -> Any:
-        if self.shape != ():
-            raise NotDifferentiableError(
-                f"in-place `{symbol}=` on an array traced by {self._trace.name} at {caller()} is not supported; "
-                f"write `y = y {symbol} x`, which makes a new array"
-            )
-        return UFUNCS[ufunc](self, as_operand(other, f"np.{ufunc.__name__}"))
+        return FUNCTIONS["in-place"](ufunc, self, other)
 
     return operator
 
@@ -59,9 +55,19 @@ def _unary(ufunc: np.ufunc) -> Callable[[Any], Any]:
 
 def _method(function: Any) -> Callable[..., Any]:
     def method(self: TracedValue, *args: Any, **kwargs: Any) -> Any:
-        return FUNCTIONS[function](self, *args, **kwargs)
+        return call_function(function, (self, *args), kwargs)
 
     method.__name__ = function.__name__
+    return method
+
+
+def _own_method(name: str) -> Callable[..., Any]:
+    """A method that is no function of NumPy's, registered as ``"ndarray.name"``."""
+
+    def method(self: TracedValue, *args: Any, **kwargs: Any) -> Any:
+        return FUNCTIONS[f"ndarray.{name}"](self, *args, **kwargs)
+
+    method.__name__ = name
     return method
 
 
@@ -131,9 +137,21 @@ class TracedValue(Tracer):
     def real(self) -> Any:
         return FUNCTIONS[np.real](self)
 
+    @real.setter
+    def real(self, value: Any) -> None:
+        self.real[...] = value
+
     @property
     def imag(self) -> Any:
         return FUNCTIONS[np.imag](self)
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        self.imag[...] = value
+
+    @property
+    def device(self) -> str:
+        return "cpu"
 
     @property
     def flat(self) -> NoReturn:
@@ -141,22 +159,24 @@ class TracedValue(Tracer):
             f".flat on an array traced by {self._trace.name} at {caller()} is not supported; use .ravel()"
         )
 
-    __add__, __radd__, __iadd__ = _binary(np.add), _binary(np.add, True), _in_place("+", np.add)
-    __sub__, __rsub__, __isub__ = _binary(np.subtract), _binary(np.subtract, True), _in_place("-", np.subtract)
-    __mul__, __rmul__, __imul__ = _binary(np.multiply), _binary(np.multiply, True), _in_place("*", np.multiply)
+    __add__, __radd__, __iadd__ = _binary(np.add), _binary(np.add, True), _in_place(np.add)
+    __sub__, __rsub__, __isub__ = _binary(np.subtract), _binary(np.subtract, True), _in_place(np.subtract)
+    __mul__, __rmul__, __imul__ = _binary(np.multiply), _binary(np.multiply, True), _in_place(np.multiply)
     __truediv__, __rtruediv__ = _binary(np.true_divide), _binary(np.true_divide, True)
-    __itruediv__ = _in_place("/", np.true_divide)
+    __itruediv__ = _in_place(np.true_divide)
     __floordiv__, __rfloordiv__ = _binary(np.floor_divide), _binary(np.floor_divide, True)
-    __ifloordiv__ = _in_place("//", np.floor_divide)
-    __mod__, __rmod__, __imod__ = _binary(np.remainder), _binary(np.remainder, True), _in_place("%", np.remainder)
+    __ifloordiv__ = _in_place(np.floor_divide)
+    __mod__, __rmod__, __imod__ = _binary(np.remainder), _binary(np.remainder, True), _in_place(np.remainder)
     __divmod__, __rdivmod__ = _binary(np.divmod), _binary(np.divmod, True)
-    __pow__, __rpow__, __ipow__ = _binary(np.power), _binary(np.power, True), _in_place("**", np.power)
-    __matmul__, __rmatmul__, __imatmul__ = _binary(np.matmul), _binary(np.matmul, True), _in_place("@", np.matmul)
-    __and__, __rand__ = _binary(np.bitwise_and), _binary(np.bitwise_and, True)
-    __or__, __ror__ = _binary(np.bitwise_or), _binary(np.bitwise_or, True)
-    __xor__, __rxor__ = _binary(np.bitwise_xor), _binary(np.bitwise_xor, True)
+    __pow__, __rpow__, __ipow__ = _binary(np.power), _binary(np.power, True), _in_place(np.power)
+    __matmul__, __rmatmul__, __imatmul__ = _binary(np.matmul), _binary(np.matmul, True), _in_place(np.matmul)
+    __and__, __rand__, __iand__ = _binary(np.bitwise_and), _binary(np.bitwise_and, True), _in_place(np.bitwise_and)
+    __or__, __ror__, __ior__ = _binary(np.bitwise_or), _binary(np.bitwise_or, True), _in_place(np.bitwise_or)
+    __xor__, __rxor__, __ixor__ = _binary(np.bitwise_xor), _binary(np.bitwise_xor, True), _in_place(np.bitwise_xor)
     __lshift__, __rlshift__ = _binary(np.left_shift), _binary(np.left_shift, True)
+    __ilshift__ = _in_place(np.left_shift)
     __rshift__, __rrshift__ = _binary(np.right_shift), _binary(np.right_shift, True)
+    __irshift__ = _in_place(np.right_shift)
     __lt__, __le__, __gt__, __ge__ = (
         _binary(np.less),
         _binary(np.less_equal),
@@ -174,6 +194,9 @@ class TracedValue(Tracer):
 
     def __round__(self, ndigits: int | None = None) -> Any:
         return FUNCTIONS[np.round](self, ndigits or 0)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        FUNCTIONS["setitem"](self, index, value)
 
     def __bool__(self) -> bool:
         return bool(self._number("bool"))
@@ -217,8 +240,8 @@ class TracedValue(Tracer):
     clip, round, conj, conjugate = (_method(f) for f in (np.clip, np.round, np.conj, np.conjugate))
     dot, trace, diagonal, repeat, take = (_method(f) for f in (np.dot, np.trace, np.diagonal, np.repeat, np.take))
     ravel, squeeze, swapaxes = (_method(f) for f in (np.ravel, np.squeeze, np.swapaxes))
-    flatten = _method(np.ravel)
-    choose, copy = (_method(f) for f in (np.choose, np.copy))
+    flatten, fill, sort, partition = (_own_method(name) for name in ("flatten", "fill", "sort", "partition"))
+    put, choose, copy = (_method(f) for f in (np.put, np.choose, np.copy))
 
     def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Any:
         """Return the value in another shape."""
@@ -230,13 +253,14 @@ class TracedValue(Tracer):
 
     def compress(self, condition: Any, axis: int | None = None, out: Any = None) -> Any:
         """Return the elements or slices at which the condition holds."""
-        return FUNCTIONS[np.compress](condition, self, axis, out)
+        return call_function(np.compress, (condition, self, axis), {"out": out})
 
     def astype(
         self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True
     ) -> Any:
         """Return the value in another dtype."""
-        return FUNCTIONS[np.astype](self, dtype)
+        converted = FUNCTIONS[np.astype](self, dtype)
+        return converted.clone() if converted is self and copy else converted
 
     def item(self, *args: Any) -> Any:
         """Return one element as a traced scalar."""
@@ -248,12 +272,8 @@ class TracedValue(Tracer):
         index = args[0] if len(args) == 1 else args
         return self[index] if isinstance(index, tuple) else flat[index]  # type: ignore[index]
 
-    fill = _no_method("fill", "use np.full_like")
-    sort = _no_method("sort", "use np.sort(x), which makes a new array")
-    partition = _no_method("partition", "use np.partition(x, kth), which makes a new array")
-    put = _no_method("put", "use np.where")
     resize = _no_method("resize", "use np.resize")
-    itemset = _no_method("itemset", "use np.where")
+    itemset = _no_method("itemset", "write x[i] = v")
     setflags = _no_method("setflags", "a traced array is read-only")
     view = _no_method("view", "use .astype, .real or .imag")
     byteswap = _no_method("byteswap", "use .astype")
@@ -262,6 +282,20 @@ class TracedValue(Tracer):
     tofile = _no_conversion(".tofile()", "return it through has_aux=True first")
     dump = _no_conversion(".dump()", "return it through has_aux=True first")
     dumps = _no_conversion(".dumps()", "return it through has_aux=True first")
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Any:
+        """Return the array itself: like NumPy's arrays it is on the CPU."""
+        if device != "cpu" or stream is not None:
+            raise ValueError(f'Device not understood. Only "cpu" is allowed, but received: {device}')
+        return self
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """Return `covector.numpy`, which complies with the array API standard."""
+        from importlib import import_module
+
+        if api_version not in _API_VERSIONS:
+            raise ValueError(f"the array API version {api_version!r} is not supported; supported are {_API_VERSIONS}")
+        return import_module("covector.numpy")
 
     def __repr__(self) -> str:
         return f"Traced({self._show()}, shape={self.shape}, dtype={self.dtype}, by {self._trace.name})"
@@ -305,12 +339,6 @@ class TracedArray(TracedValue):
 
     def __getitem__(self, index: Any) -> Any:
         return FUNCTIONS["getitem"](self, index)
-
-    def __setitem__(self, index: Any, value: Any) -> NoReturn:
-        raise NotDifferentiableError(
-            f"assignment to elements of an array traced by {self._trace.name} at {caller()} is not supported; "
-            f"build the result with np.where, np.concatenate or np.stack"
-        )
 
     def __contains__(self, item: Any) -> bool:
         return bool(FUNCTIONS[np.any](self == item))

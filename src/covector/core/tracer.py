@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from .errors import LeakedTracerError, caller
 if TYPE_CHECKING:
     from .primitive import Primitive
 
-__all__ = ["Trace", "Tracer", "concrete", "newest_level", "snapshot"]
+__all__ = ["Trace", "Tracer", "concrete", "newest_level", "running", "snapshot", "start"]
 
 # Levels come from one ever-growing counter: a transform that starts later has the higher level, in every thread
 # and task. Nothing needs restoring when a transform ends or raises, and two transforms never share a level.
@@ -20,6 +21,22 @@ _levels = itertools.count(1)
 
 newest_level = _levels.__next__
 """Return a level above that of every transform running now."""
+
+_local = threading.local()
+
+
+def start(trace: Trace) -> None:
+    """Note that `trace` runs in this thread, until its `close`."""
+    try:
+        _local.traces.append(trace)
+    except AttributeError:
+        _local.traces = [trace]
+
+
+def running() -> Trace | None:
+    """The transform that runs innermost in this thread: the one that started last."""
+    traces = getattr(_local, "traces", None)
+    return traces[-1] if traces else None
 
 
 class Trace:
@@ -34,9 +51,24 @@ class Trace:
         self.name = name
         self.level = next(_levels)
         self.alive = True
+        start(self)
+
+    def close(self) -> None:
+        """End the transform: its tracers are of no use any more."""
+        if self.alive:
+            self.alive = False
+            traces = getattr(_local, "traces", ())
+            if traces and traces[-1] is self:
+                traces.pop()
+            elif self in traces:
+                traces.remove(self)
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """Apply `primitive` to `args`, of which at least one is a tracer of this trace and none is of a newer one."""
+        raise NotImplementedError
+
+    def lift(self, value: Any) -> Tracer:
+        """Return a tracer of the constant `value`, an array of its own, which is about to be written to."""
         raise NotImplementedError
 
     def check_alive(self, function: object) -> None:
@@ -49,12 +81,28 @@ class Trace:
 
 
 class Tracer:
-    """A value followed by a trace; `value` is what the trace below sees: an array or an older tracer."""
+    """A value followed by a trace; `value` is what the trace below sees: an array or an older tracer.
 
-    # `_trace`, because ndarrays have a method `trace`.
-    __slots__ = ("_trace", "value")
+    A tracer is a handle: assigning to elements of it changes what it holds, even which trace follows it. All classes
+    of tracers therefore have the same layout. What each kind of trace needs is declared here.
+    """
+
+    # `_trace`, `_var`, `_link`: ndarrays have methods `trace` and `var`, and may get more.
+    # value     what the trace below sees (all but abstract traces)
+    # slot      the number of the value on the tape (reverse mode)
+    # tangent   (forward mode)
+    # _var      the variable of the recorded program; lanes: maps over which its tangent differs (recording)
+    # _link     which array this is a view of, and what was written (`mutation`), None when nothing is known
+    __slots__ = ("_link", "_trace", "_var", "lanes", "slot", "tangent", "value")
     _trace: Trace
+    _link: Any
     value: Any
+
+    _parts: tuple[str, ...] = ("value",)
+    """The slots that hold arrays or older tracers."""
+
+    _state: tuple[str, ...] = ("value",)
+    """The slots that, with `_trace`, say everything about the value."""
 
     if TYPE_CHECKING:
         # What an array has, every tracer in use has: they all derive from `TracedValue`.
@@ -64,10 +112,14 @@ class Tracer:
         """Return another handle onto the same value, unaffected by later changes of this one."""
         raise NotImplementedError
 
+    def constant(self) -> Any:
+        """Return the value as other traces shall keep it."""
+        return self.clone()
+
 
 def snapshot(x: Any) -> Any:
     """Return `x` such that changing the caller's handle onto a traced value does not change it."""
-    return x.clone() if isinstance(x, Tracer) else x
+    return x.constant() if isinstance(x, Tracer) else x
 
 
 def concrete(x: Any) -> Any:

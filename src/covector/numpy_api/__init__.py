@@ -1,6 +1,7 @@
 """How NumPy's functions reach the primitives; importing this package fills the tables of `covector.core.dispatch`."""
 
 from . import (
+    assignment,
     contraction,
     creation,
     diagonals,
@@ -26,9 +27,11 @@ from . import (
     statistics,
     structural,
     ufunc_methods,
+    writing,
 )
 
 __all__ = [
+    "assignment",
     "contraction",
     "creation",
     "diagonals",
@@ -54,4 +57,5 @@ __all__ = [
     "statistics",
     "structural",
     "ufunc_methods",
+    "writing",
 ]

@@ -13,7 +13,7 @@ from ..core.dispatch import UFUNCS, as_operand
 from ..core.values import dtype_of, shape_of
 from ..ops.contraction import contract_p, matmul_p
 from .axes import normalize_axis
-from .register import existing, implements, no_out
+from .register import existing, implements
 from .structural import as_array
 
 __all__ = ["dot", "generalized", "multi_dot", "tensordot", "without_ones"]
@@ -53,7 +53,6 @@ def without_ones(x: Any, labels: Sequence[int], sizes: Any) -> tuple[Any, tuple[
 
 @implements(np.dot)
 def dot(a: Any, b: Any, out: Any = None) -> Any:
-    no_out("dot", out)
     a, b = _operands("np.dot", a, b)
     a_rank, b_rank = len(shape_of(a)), len(shape_of(b))
     if not a_rank or not b_rank:
@@ -89,7 +88,6 @@ def inner(a: Any, b: Any, /) -> Any:
 
 @implements(np.outer)
 def outer(a: Any, b: Any, out: Any = None) -> Any:
-    no_out("outer", out)
     a, b = as_array(a, "np.outer"), as_array(b, "np.outer")
     return np.multiply(a.reshape((a.size, 1)), b.reshape((1, b.size)))
 
@@ -285,7 +283,6 @@ def _chain(sizes: tuple[int, ...]) -> Any:
 
 @implements(np.linalg.multi_dot)
 def multi_dot(arrays: Any, *, out: Any = None) -> Any:
-    no_out("linalg.multi_dot", out)
     operands = _operands("np.linalg.multi_dot", *arrays)
     if len(operands) < 2:
         raise ValueError("np.linalg.multi_dot expects at least two arrays")

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..core.buffer import buffer
 from ..core.tracer import Tracer, concrete
 from ..core.values import is_weak
+from ..core.views import layout
 from .joining import concatenate
 from .register import implements
 from .structural import as_array, as_shape, broadcast_to, expand_dims, moveaxis, reshape
@@ -27,21 +29,30 @@ def _shape_and_dtype(a: Any, dtype: Any, shape: Any) -> tuple[tuple[int, ...], n
 def zeros_like(
     a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
 ) -> Any:
-    return np.zeros(*_shape_and_dtype(a, dtype, shape), device=device)
+    return buffer(np.zeros(*_shape_and_dtype(a, dtype, shape), order=_layout(a, order, shape), device=device))
 
 
 @implements(np.ones_like)
 def ones_like(
     a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
 ) -> Any:
-    return np.ones(*_shape_and_dtype(a, dtype, shape), device=device)
+    return buffer(np.ones(*_shape_and_dtype(a, dtype, shape), order=_layout(a, order, shape), device=device))
 
 
 @implements(np.empty_like)
 def empty_like(
     prototype: Any, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
 ) -> Any:
-    return np.empty(*_shape_and_dtype(prototype, dtype, shape), device=device)
+    at = _layout(prototype, order, shape)
+    return buffer(np.empty(*_shape_and_dtype(prototype, dtype, shape), order=at, device=device))
+
+
+def _layout(a: Any, order: str, shape: Any) -> Any:
+    """The order in which to lay out an array like `a`: "C" or "F"."""
+    if order in ("C", "F"):
+        return order
+    held = layout(a) if shape is None else None
+    return "F" if held is not None and held.flags.fnc else "C"
 
 
 def _on_cpu(device: Any) -> None:
@@ -54,7 +65,7 @@ def _filled(shape: tuple[int, ...], fill_value: Any, dtype: Any, device: Any) ->
     fill = as_array(fill_value, "np.full")
     if dtype is not None and fill.dtype != dtype:
         fill = fill.astype(dtype)
-    return broadcast_to(fill, shape) if isinstance(fill, Tracer) else np.full(shape, fill, fill.dtype)
+    return np.copy(broadcast_to(fill, shape)) if isinstance(fill, Tracer) else buffer(np.full(shape, fill, fill.dtype))
 
 
 @implements(np.full_like)
@@ -78,8 +89,12 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", *, de
 
 
 # With ``like=`` a traced value; their arguments are plain.
+def _made(function: Any) -> Any:
+    return lambda *args, **kwargs: buffer(function(*args, **kwargs))
+
+
 for _function in (np.zeros, np.ones, np.empty, np.eye, np.identity, np.tri, np.arange):
-    implements(_function)(_function)
+    implements(_function)(_made(_function))
 
 
 # --- ranges -----------------------------------------------------------------------------------------------------------

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ..core.tracer import snapshot
+from ..core.views import link_view
 from ..ops.indexing import gather_p, scatter_p
 from .axes import normalize_axis
 from .joining import stack
-from .register import implements, no_out
+from .register import implements
 from .structural import moveaxis, ravel
 
 __all__ = ["diag", "diagonal", "trace", "tril", "triu"]
@@ -21,7 +24,7 @@ def _positions(rows: int, columns: int, offset: int) -> tuple[Any, Any]:
     return i, i + offset
 
 
-@implements(np.diagonal)
+@implements(np.diagonal, view=True)
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     if a.ndim < 2:
         raise ValueError("diag requires an array of at least two dimensions")
@@ -29,17 +32,18 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     if first == second:
         raise ValueError("axis1 and axis2 cannot be the same")
     i, j = _positions(a.shape[first], a.shape[second], int(offset))
-    return moveaxis(gather_p(moveaxis(a, (first, second), (0, 1)), i, j, unique=True), 0, -1)
+    out = moveaxis(gather_p(moveaxis(a, (first, second), (0, 1)), i, j, unique=True), 0, -1)
+    derive = partial(np.diagonal, offset=int(offset), axis1=first, axis2=second)
+    return link_view(snapshot(out), a, derive, writeable=False)
 
 
-@implements(np.linalg.diagonal)
+@implements(np.linalg.diagonal, view=True)
 def matrix_diagonal(x: Any, /, *, offset: int = 0) -> Any:
     return diagonal(x, offset, -2, -1)
 
 
 @implements(np.trace)
 def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:
-    no_out("trace", out)
     return np.sum(diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
 
 
@@ -48,7 +52,7 @@ def matrix_trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     return trace(x, offset, -2, -1, dtype)
 
 
-@implements(np.diag)
+@implements(np.diag, view=True)
 def diag(v: Any, k: int = 0) -> Any:
     if v.ndim == 2:
         return diagonal(v, k)

@@ -13,10 +13,9 @@ from ..core.dispatch import as_operand
 from ..core.values import dtype_of, shape_of
 from ..ops.complex_parts import astype
 from ..ops.contraction import contract_p
-from ..ops.indexing import slice_p
 from ..ops.reductions import sum_p
 from .contraction import without_ones
-from .register import implements, no_out
+from .register import implements
 from .structural import transpose
 
 __all__ = ["einsum", "einsum_path"]
@@ -99,7 +98,7 @@ def _without_repeats(x: Any, labels: Labels) -> tuple[Any, Labels]:
         n = x.shape[p]
         moved = transpose(x, [*rest, p, q])
         flat = moved.reshape((*moved.shape[:-2], n * n))
-        x = slice_p(flat, index=(slice(None),) * len(rest) + (slice(None, None, n + 1),))
+        x = flat[(slice(None),) * len(rest) + (slice(None, None, n + 1),)]
         labels = (*(labels[k] for k in rest), label)
     return x, labels
 
@@ -136,11 +135,10 @@ def _contract(a: Any, i: Labels, b: Any, j: Labels, kept: set[int], order: Label
     return contract_p(a, b, spec=(i, j, out)), out
 
 
-@implements(np.einsum)
+@implements(np.einsum, view=True)
 def einsum(
     *operands: Any, out: Any = None, dtype: Any = None, order: str = "K", casting: Any = "safe", optimize: Any = False
 ) -> Any:
-    no_out("einsum", out)
     subscripts, arrays = _split(operands)
     arrays = [as_operand(x, "np.einsum") for x in arrays]
     arrays = [x if hasattr(x, "reshape") else np.asarray(x) for x in arrays]

@@ -12,13 +12,14 @@ from ..core.dispatch import FUNCTIONS, as_operand
 from ..core.errors import NotDifferentiableError, caller
 from ..core.tracer import Tracer
 from ..core.values import dtype_of, shape_of
+from ..core.views import link_view
 from ..ops.complex_parts import conjugate, convert_p, imag_p, real_p
 from ..ops.exponential import i0_p
 from ..ops.logic import at_least, at_most, check_choice, isclose_p, where_p
 from ..ops.rounding import fix_p, round_p, unwrap_shift
 from ..ops.trigonometric import sinc as sinc_p
 from .axes import as_scalar, normalize_axis
-from .register import implements, no_out, refuse
+from .register import implements, refuse
 
 _WEAK = (int, float, complex)
 
@@ -62,7 +63,6 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
 @implements(np.choose)
 def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
-    no_out("choose", out)
     a = as_operand(a, "np.choose")
     if dtype_of(a).kind not in "iub":
         raise TypeError(f"np.choose: the first argument must hold integers, got dtype {dtype_of(a)}")
@@ -111,7 +111,6 @@ def clip(
     max: Any = np._NoValue,
     **kwargs: Any,
 ) -> Any:
-    no_out("clip", out)
     if (a_min is np._NoValue) != (a_max is np._NoValue):
         raise TypeError("clip() missing 1 required positional argument: 'a_min' or 'a_max'")
     low, high = _bound(min, a_min, "min"), _bound(max, a_max, "max")
@@ -136,7 +135,7 @@ def _no_ufunc_options(name: str, options: dict[str, Any]) -> None:
 # --- dtype and parts --------------------------------------------------------------------------------------------------
 
 
-@implements(np.astype)
+@implements(np.astype, view=True)
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: str | None = None) -> Any:
     if device not in (None, "cpu"):
         raise ValueError(f"Device not understood. Only 'cpu' is allowed, but received: {device}")
@@ -156,20 +155,30 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: str | None = Non
     return convert_p(x, dtype=dtype)
 
 
+def _real_part(x: Any) -> Any:
+    return x.real
+
+
+def _imaginary_part(x: Any) -> Any:
+    return x.imag
+
+
 @implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     return a.clone()
 
 
-@implements(np.real)
+@implements(np.real, view=True)
 def real(val: Any) -> Any:
-    return real_p(val) if dtype_of(val).kind == "c" else val
+    if dtype_of(val).kind != "c":
+        return val
+    return link_view(real_p(val), val, _real_part, part="real")
 
 
-@implements(np.imag)
+@implements(np.imag, view=True)
 def imag(val: Any) -> Any:
     if dtype_of(val).kind == "c":
-        return imag_p(val)
+        return link_view(imag_p(val), val, _imaginary_part, part="imag")
     return np.zeros(shape_of(val), dtype_of(val))[()]
 
 
@@ -215,13 +224,11 @@ def isreal(x: Any) -> Any:
 
 @implements(np.isposinf)
 def isposinf(x: Any, out: Any = None) -> Any:
-    no_out("isposinf", out)
     return np.equal(x, np.inf)
 
 
 @implements(np.isneginf)
 def isneginf(x: Any, out: Any = None) -> Any:
-    no_out("isneginf", out)
     return np.equal(x, -np.inf)
 
 
@@ -294,13 +301,11 @@ def array_equiv(a1: Any, a2: Any) -> Any:
 
 @implements(np.round, np.around)
 def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
-    no_out("round", out)
     return round_p(a, decimals=int(decimals))
 
 
 @implements(np.fix)
 def fix(x: Any, out: Any = None) -> Any:
-    no_out("fix", out)
     return fix_p(x)
 
 

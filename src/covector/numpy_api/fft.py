@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import NotDifferentiableError, caller
 from ..ops.fft import SWAPPED, fft_p, irfft_p, rfft_p
 from ..ops.indexing import slice_p, unslice_p
 from .axes import normalize_axis
@@ -16,13 +15,6 @@ from .register import implements
 from .structural import axis_list, roll
 
 Norm = str | None
-
-
-def _no_out(name: str, out: Any) -> None:
-    if out is not None:
-        raise NotDifferentiableError(
-            f"np.fft.{name}(..., out=...) with a traced value at {caller()} is not supported; use the returned array"
-        )
 
 
 def _norm(norm: Norm) -> str:
@@ -79,37 +71,31 @@ def _irfft(a: Any, n: Any, axis: int, norm: str) -> Any:
 
 @implements(np.fft.fft)
 def fft(a: Any, n: int | None = None, axis: int = -1, norm: Norm = None, out: Any = None) -> Any:
-    _no_out("fft", out)
     return _one(a, n, axis, norm, inverse=False)
 
 
 @implements(np.fft.ifft)
 def ifft(a: Any, n: int | None = None, axis: int = -1, norm: Norm = None, out: Any = None) -> Any:
-    _no_out("ifft", out)
     return _one(a, n, axis, norm, inverse=True)
 
 
 @implements(np.fft.rfft)
 def rfft(a: Any, n: int | None = None, axis: int = -1, norm: Norm = None, out: Any = None) -> Any:
-    _no_out("rfft", out)
     return _rfft(a, n, axis, _norm(norm), "rfft")
 
 
 @implements(np.fft.irfft)
 def irfft(a: Any, n: int | None = None, axis: int = -1, norm: Norm = None, out: Any = None) -> Any:
-    _no_out("irfft", out)
     return _irfft(a, n, axis, _norm(norm))
 
 
 @implements(np.fft.hfft)
 def hfft(a: Any, n: int | None = None, axis: int = -1, norm: Norm = None, out: Any = None) -> Any:
-    _no_out("hfft", out)
     return _irfft(np.conj(a), n, axis, SWAPPED[_norm(norm)])
 
 
 @implements(np.fft.ihfft)
 def ihfft(a: Any, n: int | None = None, axis: int = -1, norm: Norm = None, out: Any = None) -> Any:
-    _no_out("ihfft", out)
     return np.conj(_rfft(a, n, axis, SWAPPED[_norm(norm)], "ihfft"))
 
 
@@ -151,19 +137,16 @@ def _several(a: Any, lengths: list[int], axes: list[int], norm: Norm, inverse: b
 
 @implements(np.fft.fftn)
 def fftn(a: Any, s: Any = None, axes: Any = None, norm: Norm = None, out: Any = None) -> Any:
-    _no_out("fftn", out)
     return _several(a, *_lengths_and_axes(a, s, axes), norm, inverse=False)
 
 
 @implements(np.fft.ifftn)
 def ifftn(a: Any, s: Any = None, axes: Any = None, norm: Norm = None, out: Any = None) -> Any:
-    _no_out("ifftn", out)
     return _several(a, *_lengths_and_axes(a, s, axes), norm, inverse=True)
 
 
 @implements(np.fft.rfftn)
 def rfftn(a: Any, s: Any = None, axes: Any = None, norm: Norm = None, out: Any = None) -> Any:
-    _no_out("rfftn", out)
     lengths, axes = _lengths_and_axes(a, s, axes)
     half = _rfft(a, lengths[-1], axes[-1], _norm(norm), "rfftn")
     return _several(half, lengths[:-1], axes[:-1], norm, inverse=False) if axes[:-1] else half
@@ -171,7 +154,6 @@ def rfftn(a: Any, s: Any = None, axes: Any = None, norm: Norm = None, out: Any =
 
 @implements(np.fft.irfftn)
 def irfftn(a: Any, s: Any = None, axes: Any = None, norm: Norm = None, out: Any = None) -> Any:
-    _no_out("irfftn", out)
     lengths, axes = _lengths_and_axes(a, s, axes, halved=True)
     if axes[:-1]:
         # NumPy takes these axes in order, but those of the other transforms from the last to the first.

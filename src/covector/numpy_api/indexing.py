@@ -8,10 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from ..core.buffer import plain_of
 from ..core.dispatch import as_operand
 from ..core.errors import ConcretizationError, caller
+from ..core.surface import TracedArray
 from ..core.tracer import Tracer
+from ..core.views import is_stale, is_written, link_view, positions
 from ..ops.indexing import gather_p, slice_p
+from ..ops.writing import read_p
 from .register import implements
 from .structural import transpose
 
@@ -23,17 +27,50 @@ _BASIC = (int, slice, type(None), np.integer)
 @implements("getitem")
 def getitem(x: Any, index: Any) -> Any:
     """Return ``x[index]``."""
+    if is_stale(x):
+        found = _through_root(x, index)
+        if found is not None:
+            return found
     if type(index) is int or (type(index) is slice and _static(index)):
-        return slice_p(x, index=(index,))
+        return _basic(x, (index,))
     items = [_plain_index(i) for i in (index if type(index) is tuple else (index,))]
     masks = sum(not isinstance(i, _BASIC) and i is not Ellipsis and i.dtype.kind == "b" for i in items)
     # An ellipsis between index arrays separates them even where it stands for no axis.
     at = [k for k, i in enumerate(items) if i is not None and i is not Ellipsis and type(i) is not slice]
     adjacent = bool(at) and at[-1] - at[0] == len(at) - 1
+    zero_d = Ellipsis in items if all(isinstance(i, _BASIC) or i is Ellipsis for i in items) else False
     items, x = _expand(x, items)
     if all(isinstance(i, _BASIC) for i in items):
-        return slice_p(x, index=tuple(items))
+        return _basic(x, tuple(items), zero_d)
     return _advanced(x, items, adjacent, one_mask=masks == 1)
+
+
+def _basic(x: Any, index: tuple[Any, ...], zero_d: bool = False) -> Any:
+    """A view; a number is one only if an ellipsis asks for an array of no dimensions."""
+    out = (read_p if isinstance(x, Tracer) and is_written(x) else slice_p)(x, index=index)
+    if isinstance(out, TracedArray) or (zero_d and isinstance(out, Tracer)):
+        return link_view(out, x, operator.itemgetter(index), index=index)
+    return out
+
+
+def _through_root(x: Any, index: Any) -> Any:
+    """Read a few elements of a view from its root, without deriving the view anew; None where that does not pay."""
+    if not all(isinstance(i, (*_BASIC, np.ndarray, list)) for i in (index if type(index) is tuple else (index,))):
+        return None
+    link = x._link
+    places = positions(x)[index]
+    if places.ndim and places.size > positions(x).size // 4:
+        return None
+    at = np.unravel_index(places, link.root.shape)
+    if not places.ndim:
+        out = read_p(link.root, index=tuple(int(i) for i in at))
+    else:
+        out = gather_p(link.root, *at, unique=False)
+    if link.part is not None:
+        out = (np.real if link.part == "real" else np.imag)(out)
+    if places.base is not None and isinstance(out, TracedArray):  # NumPy took a view of the positions as well
+        return link_view(out, x, operator.itemgetter(index), index=index if type(index) is tuple else (index,))
+    return out
 
 
 def _static(i: slice) -> bool:
@@ -46,6 +83,7 @@ def _plain_index(i: Any) -> Any:
         return i if _static(i) else slice(*(b if b is None else _bound(b) for b in (i.start, i.stop, i.step)))
     if i is Ellipsis or (isinstance(i, _BASIC) and not isinstance(i, bool)):
         return i
+    i = plain_of(i)
     if not isinstance(i, Tracer):
         i = np.asarray(i) if isinstance(i, np.ndarray | bool) else _from_sequence(i)
     if i.dtype.kind not in "iub":

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.indexing import slice_p
 from ..ops.structural import concat_p
 from .axes import normalize_axis
-from .register import existing, implements, no_out
+from .register import existing, implements
 from .structural import as_array, atleast_1d, atleast_2d, atleast_3d, expand_dims, moveaxis, ravel, reshape
 
 __all__ = ["concatenate", "stack"]
@@ -54,7 +53,6 @@ def _concat(arrays: list[Any], axis: int, name: str) -> Any:
 def concatenate(
     arrays: Any, /, axis: int | None = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
 ) -> Any:
-    no_out("concatenate", out)
     parts = _cast(_arrays(arrays, "np.concatenate"), dtype, casting, "concatenate")
     if axis is None:
         parts, axis = [ravel(a) for a in parts], 0
@@ -63,7 +61,6 @@ def concatenate(
 
 @implements(np.stack)
 def stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind") -> Any:
-    no_out("stack", out)
     parts = _cast(_arrays(arrays, "np.stack"), dtype, casting, "stack")
     if not parts:
         raise ValueError("need at least one array to stack")
@@ -162,41 +159,41 @@ def _sections(n: int, indices_or_sections: Any, even: bool) -> list[slice]:
 def _split(a: Any, indices_or_sections: Any, axis: int, even: bool) -> list[Any]:
     axis = normalize_axis(axis, a.ndim)
     before = (slice(None),) * axis
-    return [slice_p(a, index=(*before, s)) for s in _sections(a.shape[axis], indices_or_sections, even)]
+    return [a[(*before, s)] for s in _sections(a.shape[axis], indices_or_sections, even)]
 
 
-@implements(np.split)
+@implements(np.split, view=True)
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return _split(ary, indices_or_sections, axis, even=True)
 
 
-@implements(np.array_split)
+@implements(np.array_split, view=True)
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return _split(ary, indices_or_sections, axis, even=False)
 
 
-@implements(np.hsplit)
+@implements(np.hsplit, view=True)
 def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     if ary.ndim == 0:
         raise ValueError("hsplit only works on arrays of 1 or more dimensions")
     return split(ary, indices_or_sections, 1 if ary.ndim > 1 else 0)
 
 
-@implements(np.vsplit)
+@implements(np.vsplit, view=True)
 def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     if ary.ndim < 2:
         raise ValueError("vsplit only works on arrays of 2 or more dimensions")
     return split(ary, indices_or_sections, 0)
 
 
-@implements(np.dsplit)
+@implements(np.dsplit, view=True)
 def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     if ary.ndim < 3:
         raise ValueError("dsplit only works on arrays of 3 or more dimensions")
     return split(ary, indices_or_sections, 2)
 
 
-@implements(*existing("unstack"))
+@implements(*existing("unstack"), view=True)
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     if x.ndim == 0:
         raise ValueError("Input array must be at least 1-d.")

@@ -17,7 +17,7 @@ from ..ops.sorting import argpartition_p, argsort_p, searchsorted_p
 from .axes import all_axes, as_scalar
 from .plain import plain_if_possible
 from .reductions import cast, kept, mean, mean_dtype
-from .register import NUMPY, implements, no_out
+from .register import NUMPY, implements
 from .selecting import pick_along
 from .statistics import valid_weights
 from .structural import as_array
@@ -42,7 +42,6 @@ def _isnan(x: Any) -> Any:
 
 @implements(np.median)
 def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False) -> Any:
-    no_out("median", out)
     x, axes = _samples_last(a, axis)
     n = x.shape[-1]
     if n == 0:
@@ -58,7 +57,6 @@ def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = Fa
 
 @implements(np.nanmedian)
 def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = _NO) -> Any:
-    no_out("nanmedian", out)
     x, axes = _samples_last(a, axis)
     if x.shape[-1] == 0:
         return kept(mean(x, -1), a.shape, axes, keepdims)
@@ -241,7 +239,6 @@ def _register(function: Any, scale: int, skip_nan: bool) -> None:
         *,
         weights: Any = None,
     ) -> Any:
-        no_out(name, out)
         return _quantile(name, a, q, axis, method, keepdims, weights, scale, skip_nan)
 
     implements(function)(quantile)

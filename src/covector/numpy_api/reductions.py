@@ -26,7 +26,7 @@ from ..ops.reductions import (
     sum_p,
 )
 from .axes import all_axes, is_default, normalize_axis
-from .register import existing, implements, no_out
+from .register import existing, implements
 from .structural import as_array, moveaxis, ravel
 
 __all__ = ["cast", "extremum", "kept", "mean", "reduce_masked"]
@@ -88,7 +88,6 @@ def sum(
     if dtype is None and out is None and keepdims is _NO and initial is _NO and where is _NO:
         ndim = len(a.shape)
         return bind(sum_p, (a,), {"axis": _AXES[ndim] if axis is None else all_axes(axis, ndim)})
-    no_out("sum", out)
     return reduce_masked(sum_p, cast(a, dtype), axis, keepdims, where, 0, initial, np.add)
 
 
@@ -102,7 +101,6 @@ def prod(
     initial: Any = _NO,
     where: Any = _NO,
 ) -> Any:
-    no_out("prod", out)
     return reduce_masked(prod_p, cast(a, dtype), axis, keepdims, where, 1, initial, np.multiply)
 
 
@@ -111,7 +109,6 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims:
     if dtype is None and out is None and keepdims is _NO and where is _NO:
         ndim = len(a.shape)
         return bind(mean_p, (a,), {"axis": _AXES[ndim] if axis is None else all_axes(axis, ndim)})
-    no_out("mean", out)
     if is_default(where) or where is True:
         axes = all_axes(axis, a.ndim)
         return kept(bind(mean_p, (cast(a, dtype),), {"axis": axes}), a.shape, axes, keepdims)
@@ -155,7 +152,6 @@ def extremum(
     name: str, primitive: Primitive, a: Any, axis: Any, out: Any, keepdims: Any, initial: Any, where: Any, combine: Any
 ) -> Any:
     """The largest or smallest of the selected elements and the initial value."""
-    no_out(name, out)
     if initial is _NO and not (is_default(where) or where is True):
         raise ValueError(f"np.{name}: reduction without a value for the empty selection; give initial= beside where=")
     shape = a.shape
@@ -194,7 +190,6 @@ def nanmin(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO, initi
 
 @implements(np.ptp)
 def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO) -> Any:
-    no_out("ptp", out)
     return max(a, axis, keepdims=keepdims) - min(a, axis, keepdims=keepdims)
 
 
@@ -203,7 +198,6 @@ def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO) -> Any:
 
 @implements(np.cumsum)
 def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    no_out("cumsum", out)
     a = cast(a, dtype)
     if axis is None:
         a, axis = ravel(a), 0
@@ -212,7 +206,6 @@ def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
 
 @implements(np.cumprod)
 def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    no_out("cumprod", out)
     a = cast(a, dtype)
     if dtype is None and a.dtype.kind in "biu":
         a = cast(a, np.cumprod(np.ones(1, a.dtype)).dtype)
@@ -228,7 +221,6 @@ def _cumulative(name: str, function: Callable[..., Any], start: int) -> Callable
     def cumulative(
         x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False
     ) -> Any:
-        no_out(name, out)
         if axis is None:
             if x.ndim > 1:
                 raise ValueError("For arrays which have more than one dimension ``axis`` argument is required.")
@@ -254,13 +246,11 @@ implements(*existing("cumulative_prod"))(_cumulative("cumulative_prod", cumprod,
 
 @implements(np.any)
 def any(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO, *, where: Any = _NO) -> Any:
-    no_out("any", out)
     return reduce_masked(any_p, a, axis, keepdims, where, 0, _NO, None)
 
 
 @implements(np.all)
 def all(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NO, *, where: Any = _NO) -> Any:
-    no_out("all", out)
     return reduce_masked(all_p, a, axis, keepdims, where, 1, _NO, None)
 
 
@@ -272,7 +262,6 @@ def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 
 def position(name: str, primitive: Primitive, a: Any, axis: Any, out: Any, keepdims: Any) -> Any:
     """The index of an extremum along one axis, or in the flattened array."""
-    no_out(name, out)
     shape = a.shape
     if axis is None:
         result = bind(primitive, (ravel(a),), {"axis": 0})

@@ -10,17 +10,6 @@ from .register import refuse
 
 __all__: list[str] = []
 
-_WRITES = {
-    np.put: "np.where(mask, values, a), or np.concatenate of the parts",
-    np.place: "np.where(mask, value, a)",
-    np.putmask: "np.where(mask, values, a)",
-    np.copyto: "np.where(where, src, dst), or `dst = src` (np.full_like(x, t) is np.broadcast_to(t, x.shape))",
-    np.fill_diagonal: "np.where(np.eye(*a.shape, dtype=bool), value, a)",
-    np.put_along_axis: "np.where(mask, values, a)",
-}
-for _function, _instead in _WRITES.items():
-    refuse(_function, f"it writes into its argument; make a new array with {_instead}")
-
 for _function in (np.save, np.savez, np.savez_compressed, np.savetxt):
     refuse(_function, "a file holds no derivative; return the value (has_aux=True), and save it outside")
 

@@ -7,10 +7,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..core.dispatch import FUNCTIONS, REFUSED
-from ..core.errors import NotDifferentiableError, caller
+from ..core.dispatch import FUNCTIONS, OUT, REFUSED, VIEWS
 
-__all__ = ["NUMPY", "existing", "implements", "no_out", "refuse"]
+__all__ = ["NUMPY", "existing", "implements", "refuse"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,12 +22,26 @@ def existing(*names: str) -> tuple[Any, ...]:
     return tuple(getattr(np, name) for name in names if hasattr(np, name))
 
 
-def implements(*functions: Any) -> Callable[[F], F]:
-    """Register the decorated function, of the same signature, as the answer to each of `functions`."""
+def implements(*functions: Any, view: bool = False) -> Callable[[F], F]:
+    """Register the decorated function, of the same signature, as the answer to each of `functions`.
+
+    Parameters
+    ----------
+    view : bool
+        Whether NumPy's result can share memory with an argument.
+    """
 
     def decorate(ours: F) -> F:
+        code = getattr(ours, "__code__", None)
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if code else ()
         for function in functions:
             FUNCTIONS[function] = ours
+            if view:
+                VIEWS.add(function)
+            if code is not None and "out" in names:
+                # One that takes it by keyword only has no position at which it could be met.
+                at = names.index("out")
+                OUT[function] = at if at < code.co_argcount else len(names)
         return ours
 
     return decorate
@@ -37,11 +50,3 @@ def implements(*functions: Any) -> Callable[[F], F]:
 def refuse(function: Any, reason: str) -> None:
     """Declare why `function` has no derivative here; the reason names the supported form."""
     REFUSED[function] = reason
-
-
-def no_out(name: str, out: Any) -> None:
-    """Raise if the caller gave ``out=``, which traced values cannot be written to."""
-    if out is not None and out is not np._NoValue:
-        raise NotDifferentiableError(
-            f"np.{name}(..., out=...) with a traced value at {caller()} is not supported; use the returned array"
-        )

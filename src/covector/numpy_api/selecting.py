@@ -14,7 +14,7 @@ from ..ops.indexing import gather_p
 from .axes import normalize_axis
 from .indexing import are_unique
 from .joining import stack
-from .register import implements, no_out
+from .register import implements
 from .structural import as_array, as_shape, expand_dims, moveaxis, ravel, reshape
 
 __all__ = ["as_mask", "pick_along", "static_integers", "take", "take_along_axis"]
@@ -44,7 +44,6 @@ def pick_along(x: Any, indices: Any, axis: int | None, unique: bool = False) -> 
 
 @implements(np.take)
 def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> Any:
-    no_out("take", out)
     x, indices = as_array(a, "np.take"), as_array(indices, "np.take")
     if indices.dtype.kind == "b" or (indices.dtype.kind == "f" and not indices.size):
         indices = indices.astype(int)
@@ -66,7 +65,6 @@ def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: s
 
 @implements(np.compress)
 def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
-    no_out("compress", out)
     mask = as_mask(condition, "np.compress")
     if mask.ndim != 1:
         raise ValueError("condition must be a 1-d array")

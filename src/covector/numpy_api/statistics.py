@@ -15,7 +15,7 @@ from . import reductions
 from .axes import all_axes, is_default
 from .plain import plain_if_possible
 from .reductions import cast, kept, position, selected
-from .register import implements, no_out
+from .register import implements
 from .structural import as_array
 
 __all__ = ["average", "cov", "std", "valid_weights", "var"]
@@ -74,7 +74,6 @@ def var(
     mean: Any = _NO,
     correction: Any = _NO,
 ) -> Any:
-    no_out("var", out)
     return _variance(a, axis, dtype, _ddof("var", ddof, correction), keepdims, where, mean)
 
 
@@ -91,7 +90,6 @@ def std(
     mean: Any = _NO,
     correction: Any = _NO,
 ) -> Any:
-    no_out("std", out)
     return root_p(_variance(a, axis, dtype, _ddof("std", ddof, correction), keepdims, where, mean))
 
 
@@ -114,7 +112,6 @@ def _skipping_nan(name: str, function: Callable[..., Any]) -> Callable[..., Any]
         initial: Any = _NO,
         where: Any = _NO,
     ) -> Any:
-        no_out(name, out)
         return function(a, axis, dtype, keepdims=keepdims, initial=initial, where=_valid(a, where))
 
     return reduction
@@ -128,7 +125,6 @@ implements(np.nanprod)(_skipping_nan("nanprod", reductions.prod))
 def nanmean(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NO, *, where: Any = _NO
 ) -> Any:
-    no_out("nanmean", out)
     return reductions.mean(a, axis, dtype, keepdims=keepdims, where=_valid(a, where))
 
 
@@ -145,7 +141,6 @@ def nanvar(
     mean: Any = _NO,
     correction: Any = _NO,
 ) -> Any:
-    no_out("nanvar", out)
     ddof = _ddof("nanvar", ddof, correction)
     mask = _valid(a, where)
     result = _variance(a, axis, dtype, ddof, keepdims, mask, mean)
@@ -166,19 +161,16 @@ def nanstd(
     mean: Any = _NO,
     correction: Any = _NO,
 ) -> Any:
-    no_out("nanstd", out)
     return root_p(nanvar(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction))
 
 
 @implements(np.nancumsum)
 def nancumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    no_out("nancumsum", out)
     return reductions.cumsum(where_p(_valid(a, _NO), a, a.dtype.type(0)), axis, dtype)
 
 
 @implements(np.nancumprod)
 def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    no_out("nancumprod", out)
     return reductions.cumprod(where_p(_valid(a, _NO), a, a.dtype.type(1)), axis, dtype)
 
 

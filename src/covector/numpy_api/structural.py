@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..core.dispatch import as_operand
-from ..core.tracer import Tracer, concrete
-from ..core.values import shape_of
+from ..core.surface import TracedArray
+from ..core.tracer import Tracer
+from ..core.views import layout, link_view
 from ..ops.indexing import slice_p
 from ..ops.structural import broadcast_p, concat_p, reshape_p, transpose_p
 from .axes import normalize_axis
@@ -43,28 +45,17 @@ def as_shape(shape: Any) -> tuple[int, ...]:
 # --- reshape ----------------------------------------------------------------------------------------------------------
 
 
-def _plain_layout(a: Any) -> Any:
-    """A plain array laid out in memory as the value of `a` is (one lane of a batch), or None if there is none yet."""
-    value = concrete(a)
-    if value is None:
-        return None
-    extra = np.ndim(value) - len(shape_of(a))
-    if 0 in np.shape(value)[:extra]:
-        return np.empty(shape_of(a))
-    return np.asarray(value[(0,) * extra] if extra else value)
-
-
 def _order(a: Any, order: str) -> str:
     """Resolve the orders that depend on memory layout: for ``"A"`` and ``"K"``, ``"F"`` or ``"C"``."""
     if order in ("C", "F"):
         return order
     if order not in ("A", "K"):
         raise ValueError(f"order must be one of 'C', 'F', 'A', or 'K' (got {order!r})")
-    value = _plain_layout(a)
+    value = layout(a)
     return "F" if value is not None and value.flags.fnc else "C"
 
 
-@implements(np.reshape)
+@implements(np.reshape, view=True)
 def reshape(a: Any, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: bool | None = None) -> Any:
     shape = newshape if shape is None else shape  # the older name, the only one until NumPy 2.1
     if order == "K":
@@ -77,19 +68,28 @@ def reshape(a: Any, shape: Any = None, order: str = "C", *, newshape: Any = None
         wanted = tuple(a.size // known if n == -1 else n for n in wanted)
     if math.prod(wanted) != a.size or any(n < 0 for n in wanted):
         raise ValueError(f"cannot reshape array of size {a.size} into shape {wanted}")
-    if copy is False and (value := _plain_layout(a)) is not None:
+    if copy is False and (value := layout(a)) is not None:
         np.reshape(value, wanted, order, copy=False)  # NumPy's error where it would have to copy
-    if wanted == a.shape:
+    if wanted == a.shape and copy is not True:
         return a
     if order != "C" and _order(a, order) == "F":
-        return transpose(reshape_p(transpose(a), shape=wanted[::-1]))
-    return reshape_p(a, shape=wanted)
+        return transpose(reshape(transpose(a), wanted[::-1], copy=copy))
+    out = reshape_p(a, shape=wanted)
+    if isinstance(out, TracedArray) and copy is not True and _is_view(a, wanted):
+        return link_view(out, a, partial(np.reshape, shape=wanted))
+    return out
 
 
-@implements(np.ravel)
+def _is_view(a: Any, shape: tuple[int, ...]) -> bool:
+    """Whether NumPy's reshape shares memory with `a`, which depends on the memory layout."""
+    held = layout(a)
+    return held is None or held.flags.c_contiguous or np.may_share_memory(np.reshape(held, shape), held)
+
+
+@implements(np.ravel, view=True)
 def ravel(a: Any, order: str = "C") -> Any:
     if order == "K":
-        value = _plain_layout(a)
+        value = layout(a)
         if value is not None and value.ndim > 1:
             # Axes by decreasing stride, which is how NumPy walks through memory; ties keep their order.
             a = transpose(a, sorted(range(value.ndim), key=lambda i: -abs(value.strides[i])))
@@ -100,24 +100,26 @@ def ravel(a: Any, order: str = "C") -> Any:
 # --- order of axes ----------------------------------------------------------------------------------------------------
 
 
-@implements(np.transpose, np.permute_dims)
+@implements(np.transpose, np.permute_dims, view=True)
 def transpose(a: Any, axes: Any = None) -> Any:
     order = tuple(range(a.ndim))[::-1] if axes is None else tuple(normalize_axis(i, a.ndim) for i in axes)
     if len(order) != a.ndim:
         raise ValueError("axes don't match array")
     if len(set(order)) != len(order):
         raise ValueError("repeated axis in transpose")
-    return a if order == tuple(range(a.ndim)) else transpose_p(a, axes=order)
+    if order == tuple(range(a.ndim)):
+        return a
+    return link_view(transpose_p(a, axes=order), a, operator.methodcaller("transpose", order))
 
 
-@implements(np.matrix_transpose, np.linalg.matrix_transpose)
+@implements(np.matrix_transpose, np.linalg.matrix_transpose, view=True)
 def matrix_transpose(x: Any, /) -> Any:
     if x.ndim < 2:
         raise ValueError(f"Input array must be at least 2-dimensional, but it is {x.ndim}")
     return swapaxes(x, -1, -2)
 
 
-@implements(np.swapaxes)
+@implements(np.swapaxes, view=True)
 def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     order = list(range(a.ndim))
     i, j = normalize_axis(axis1, a.ndim), normalize_axis(axis2, a.ndim)
@@ -125,7 +127,7 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     return transpose(a, order)
 
 
-@implements(np.moveaxis)
+@implements(np.moveaxis, view=True)
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     sources = axis_list(source, a.ndim, "source")
     targets = axis_list(destination, a.ndim, "destination")
@@ -137,7 +139,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     return transpose(a, order)
 
 
-@implements(np.rollaxis)
+@implements(np.rollaxis, view=True)
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     axis = normalize_axis(axis, a.ndim)
     if not -a.ndim <= start <= a.ndim:
@@ -151,7 +153,7 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
 # --- axes of length one -----------------------------------------------------------------------------------------------
 
 
-@implements(np.squeeze)
+@implements(np.squeeze, view=True)
 def squeeze(a: Any, axis: Any = None) -> Any:
     shape = a.shape
     if axis is None:
@@ -163,7 +165,7 @@ def squeeze(a: Any, axis: Any = None) -> Any:
     return reshape(a, tuple(n for i, n in enumerate(shape) if i not in gone))
 
 
-@implements(np.expand_dims)
+@implements(np.expand_dims, view=True)
 def expand_dims(a: Any, axis: Any) -> Any:
     shape = list(a.shape)
     count = len(axis) if isinstance(axis, tuple | list) else 1
@@ -172,17 +174,17 @@ def expand_dims(a: Any, axis: Any) -> Any:
     return reshape(a, tuple(shape))
 
 
-@implements(np.atleast_1d)
+@implements(np.atleast_1d, view=True)
 def atleast_1d(*arys: Any) -> Any:
     return _each(arys, "np.atleast_1d", lambda a: reshape(a, (1,)) if a.ndim == 0 else a)
 
 
-@implements(np.atleast_2d)
+@implements(np.atleast_2d, view=True)
 def atleast_2d(*arys: Any) -> Any:
     return _each(arys, "np.atleast_2d", lambda a: reshape(a, (1,) * (2 - a.ndim) + a.shape) if a.ndim < 2 else a)
 
 
-@implements(np.atleast_3d)
+@implements(np.atleast_3d, view=True)
 def atleast_3d(*arys: Any) -> Any:
     def raised(a: Any) -> Any:
         if a.ndim >= 3:
@@ -200,7 +202,7 @@ def _each(arys: tuple[Any, ...], name: str, raised: Any) -> Any:
 # --- broadcasting -----------------------------------------------------------------------------------------------------
 
 
-@implements(np.broadcast_to)
+@implements(np.broadcast_to, view=True)
 def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     wanted = as_shape(shape)
     if array.ndim > len(wanted) or np.broadcast_shapes(array.shape, wanted) != wanted:
@@ -208,17 +210,18 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     if array.shape == wanted:
         return array
     offset = len(wanted) - array.ndim
-    return broadcast_p(array, shape=wanted, axes=tuple(range(offset, len(wanted))))
+    out = broadcast_p(array, shape=wanted, axes=tuple(range(offset, len(wanted))))
+    return link_view(out, array, partial(np.broadcast_to, shape=wanted), writeable=False)
 
 
-@implements(np.broadcast_arrays)
+@implements(np.broadcast_arrays, view=True)
 def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
     arrays = [as_array(a, "np.broadcast_arrays") for a in args]
     shape = np.broadcast_shapes(*[a.shape for a in arrays])
     return tuple(broadcast_to(a, shape) for a in arrays)
 
 
-@implements(np.meshgrid)
+@implements(np.meshgrid, view=True)
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Any, ...]:
     if indexing not in ("xy", "ij"):
         raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
@@ -228,34 +231,35 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
         x = as_array(x, "np.meshgrid")
         k = 1 - i if indexing == "xy" and rank > 1 and i < 2 else i
         grids.append(reshape(x, (1,) * k + (x.size,) + (1,) * (rank - 1 - k)))
-    return tuple(grids) if sparse else broadcast_arrays(*grids)
+    grids = list(grids if sparse else broadcast_arrays(*grids))
+    return tuple(np.copy(x) for x in grids) if copy else tuple(grids)
 
 
 # --- reversing and shifting -------------------------------------------------------------------------------------------
 
 
-@implements(np.flip)
+@implements(np.flip, view=True)
 def flip(m: Any, axis: Any = None) -> Any:
     axes = range(m.ndim) if axis is None else axis_list(axis, m.ndim)
     index = tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(m.ndim))
-    return slice_p(m, index=index) if any(i.step for i in index) else m
+    return m[index] if any(i.step for i in index) else m
 
 
-@implements(np.fliplr)
+@implements(np.fliplr, view=True)
 def fliplr(m: Any) -> Any:
     if m.ndim < 2:
         raise ValueError("Input must be >= 2-d.")
     return flip(m, 1)
 
 
-@implements(np.flipud)
+@implements(np.flipud, view=True)
 def flipud(m: Any) -> Any:
     if m.ndim < 1:
         raise ValueError("Input must be >= 1-d.")
     return flip(m, 0)
 
 
-@implements(np.rot90)
+@implements(np.rot90, view=True)
 def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
     axes = tuple(axes)
     if len(axes) != 2:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
-from ..core.dispatch import UFUNC_METHODS, UFUNCS, as_operand
+from ..core.dispatch import FUNCTIONS, UFUNC_METHODS, UFUNCS, as_operand
 from ..core.errors import NotDifferentiableError, caller
 from ..core.tracer import Tracer
 from ..core.values import dtype_of, shape_of
 from ..ops.complex_parts import astype
 from .axes import all_axes, is_default, normalize_axis
 from .contraction import generalized
-from .register import no_out
 
 __all__ = ["accumulate", "call", "outer", "reduce", "reduceat"]
 
@@ -61,8 +61,14 @@ def _method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return decorate
 
 
-def _refuse_out(ufunc: np.ufunc, method: str, out: Any) -> None:
-    no_out(f"{ufunc.__name__}.{method}" if method else ufunc.__name__, out)
+def _stored(ours: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a method write its result to ``out=``, which comes as a keyword from NumPy."""
+
+    def method(ufunc: np.ufunc, *args: Any, out: Any = None, **kwargs: Any) -> Any:
+        result = ours(ufunc, *args, **kwargs)
+        return result if out is None or out == (None,) else FUNCTIONS["out"](ufunc, out, result)
+
+    return method
 
 
 def _binary(ufunc: np.ufunc, method: str) -> Callable[[Any, Any], Any]:
@@ -92,12 +98,16 @@ def call(
     signature: Any = None,
     **other: Any,
 ) -> Any:
-    _refuse_out(ufunc, "", None if out is None or all(x is None for x in out) else out)
     name = f"np.{ufunc.__name__}"
+    if out is not None:
+        options = {"dtype": dtype, "casting": casting, "order": order, "subok": subok, "signature": signature}
+        with np.errstate(all="ignore") if where is not True else nullcontext():
+            result = call(ufunc, *inputs, **options, **other)
+        return FUNCTIONS["out"](ufunc, out, result, where)
     if where is not True:
         raise NotDifferentiableError(
             f"{name}(..., where=...) with a traced value at {caller()} leaves the other elements undefined; "
-            f"write np.where(mask, {name}(...), default)"
+            f"write np.where(mask, {name}(...), default), or give out="
         )
     if signature is not None or order not in ("K", "A") or not subok:
         option = "signature" if signature is not None else "order" if order not in ("K", "A") else "subok"
@@ -122,6 +132,7 @@ def _cast(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Any, casting: str) ->
 
 
 @_method("reduce")
+@_stored
 def reduce(
     ufunc: np.ufunc,
     array: Any,
@@ -133,7 +144,6 @@ def reduce(
     where: Any = True,
 ) -> Any:
     f = _binary(ufunc, "reduce")
-    _refuse_out(ufunc, "reduce", out if not isinstance(out, tuple) else out[0])
     array = _operand(ufunc, "reduce", array)
     if ufunc in _REDUCTIONS:
         options = {"axis": axis, "keepdims": keepdims}
@@ -212,9 +222,9 @@ def _chain(f: Any, x: Any, count: int) -> list[Any]:
 
 
 @_method("accumulate")
+@_stored
 def accumulate(ufunc: np.ufunc, array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
     f = _binary(ufunc, "accumulate")
-    _refuse_out(ufunc, "accumulate", out if not isinstance(out, tuple) else out[0])
     x = _operand(ufunc, "accumulate", array, dtype)
     if not shape_of(x):
         raise TypeError("cannot accumulate on a scalar")
@@ -239,9 +249,9 @@ def _doubling(f: Any, x: Any, count: int) -> Any:
 
 
 @_method("reduceat")
+@_stored
 def reduceat(ufunc: np.ufunc, array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
     f = _binary(ufunc, "reduceat")
-    _refuse_out(ufunc, "reduceat", out if not isinstance(out, tuple) else out[0])
     if isinstance(indices, Tracer):
         raise NotDifferentiableError(f"np.{ufunc.__name__}.reduceat at {caller()} needs plain integers as indices")
     x = _operand(ufunc, "reduceat", array, dtype)
@@ -275,12 +285,3 @@ def outer(ufunc: np.ufunc, a: Any, b: Any, /, **kwargs: Any) -> Any:
     if shape_of(b):
         a = np.reshape(a, shape_of(a) + (1,) * len(shape_of(b)))
     return call(ufunc, a, b, **kwargs)
-
-
-@_method("at")
-def at(ufunc: np.ufunc, *inputs: Any, **kwargs: Any) -> Any:
-    raise NotDifferentiableError(
-        f"np.{ufunc.__name__}.at changes an array in place, which traced values do not allow (at {caller()}); "
-        f"write np.{ufunc.__name__}(a, update) with an `update` of a's shape, for sums over repeated indices "
-        f"update = (np.arange(len(a))[:, None] == indices) @ values"
-    )

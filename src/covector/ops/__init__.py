@@ -22,6 +22,7 @@ from . import (
     sorting,
     structural,
     trigonometric,
+    writing,
 )
 
 __all__ = [
@@ -43,7 +44,11 @@ __all__ = [
     "sorting",
     "structural",
     "trigonometric",
+    "writing",
 ]
 
 # They need SciPy, which costs more to import than all the rest.
 LATE_RULES.append(lambda: import_module(".special", __name__))
+# They serve covector.scipy alone.
+LATE_RULES.append(lambda: import_module(".lapack", __name__))
+LATE_RULES.append(lambda: import_module(".filtering", __name__))

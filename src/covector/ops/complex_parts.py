@@ -15,7 +15,7 @@ from ..core.values import Aval, dtype_of
 from .families import constant, elementwise, linear
 from .samples import binary, draw, sample, unary
 
-__all__ = ["absolute", "astype", "conjugate", "convert_p", "copysign", "fabs", "imag_p", "real_p", "sign"]
+__all__ = ["absolute", "astype", "conjugate", "convert_p", "copysign", "fabs", "imag_p", "join_p", "real_p", "sign"]
 
 
 def _real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -49,6 +49,17 @@ imag_p = linear(
     sparsity="union",
     numpy=(np.imag,),
 )
+
+
+def _join(re: Any, im: Any) -> Any:
+    out = np.empty(np.broadcast_shapes(np.shape(re), np.shape(im)), np.result_type(re, im, np.complex64))
+    out.real, out.imag = re, im
+    return out if out.shape else out[()]
+
+
+# Not re + 1j * im, in which an infinite imaginary part makes the real part nan.
+join_p = elementwise("join", _join, (1, lambda out, re, im: 1j), keeps_out=False, samples=binary(complex_=False))
+
 conjugate = linear(
     "conjugate",
     np.conjugate,

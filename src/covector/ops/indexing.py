@@ -14,7 +14,7 @@ from ..core.values import Aval, Shape
 from .families import linear
 from .samples import draw, sample
 
-__all__ = ["gather_p", "scatter_p", "slice_p", "unslice_p"]
+__all__ = ["gather_p", "scatter_p", "slice_p", "slice_transpose", "sliced_shape", "unslice_p"]
 
 _ALL = slice(None)
 
@@ -28,12 +28,12 @@ def _unslice(v: Any, *, index: tuple[Any, ...], shape: Shape) -> Any:
     return out
 
 
-def _slice_transpose(ct: Any, x: Any, *, index: tuple[Any, ...]) -> Any:
+def slice_transpose(ct: Any, x: Any, *, index: tuple[Any, ...]) -> Any:
     shape = x.shape
     return Scatter(index, ct, shape, True, lambda: unslice_p(ct, index=index, shape=shape))
 
 
-def _sliced_shape(shape: Shape, index: tuple[Any, ...]) -> Shape:
+def sliced_shape(shape: Shape, index: tuple[Any, ...]) -> Shape:
     return np.broadcast_to(np.empty(()), shape)[index].shape
 
 
@@ -50,8 +50,8 @@ _BASIC: list[tuple[Shape, tuple[Any, ...]]] = [
 slice_p = linear(
     "slice",
     lambda x, *, index: x[index],
-    transpose=_slice_transpose,
-    aval=lambda x, *, index: Aval(_sliced_shape(x.shape, index), x.dtype),
+    transpose=slice_transpose,
+    aval=lambda x, *, index: Aval(sliced_shape(x.shape, index), x.dtype),
     batch=lambda trace, args, batched, *, index: slice_p(args[0], index=(_ALL, *index)),
     samples=[
         *[sample(draw(s), index=i, label=f"{list(s)}{i}") for s, i in _BASIC],
@@ -71,7 +71,7 @@ unslice_p = linear(
         args[0], index=(_ALL, *index), shape=(trace.size, *shape)
     ),
     samples=[
-        *[sample(draw(_sliced_shape(s, i)), index=i, shape=s, label=f"{list(s)}{i}") for s, i in _BASIC],
+        *[sample(draw(sliced_shape(s, i)), index=i, shape=s, label=f"{list(s)}{i}") for s, i in _BASIC],
         sample(draw((2,), complex), index=(slice(1, None, 2),), shape=(4,)),
         sample(draw((2,), np.float32), index=(slice(1, 3),), shape=(4,), label="float32"),
     ],

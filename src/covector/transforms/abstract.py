@@ -96,7 +96,7 @@ def traced_graph(
         out, out_treedef = output_leaves(fun(*traced_args, **traced_kwargs), transform, fun)
         trace.graph.outputs = [trace.lower(x) for x in out]
     finally:
-        trace.alive = False
+        trace.close()
     return trace.graph, (treedef, places), out_treedef, avals
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core import tree
+from ..core.buffer import Buffer
 from ..core.tracer import Tracer
 from ..core.values import dtype_of, is_plain, shape_of
 
@@ -104,6 +105,8 @@ def output_leaves(out: Any, transform: str, fun: Any) -> tuple[list[Any], tree.T
     for i, x in enumerate(leaves):
         if isinstance(x, Tracer):
             x._trace.check_alive(f"the output of {fun_name(fun)}")
+            if isinstance(x, Buffer):
+                leaves[i] = x.constant().copy()
         elif type(x) is not _ndarray:
             path = tree.paths(treedef)[i]
             check_leaf(x, f"{transform}: the output{f' leaf {path}' if path else ''} of {fun_name(fun)}")

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..core.buffer import as_buffer
 from ..core.errors import ConcretizationError, caller
+from ..core.mutation import adopt, isolate, mutate
 from ..core.primitive import Primitive
 from ..core.surface import TracedArray, TracedValue
-from ..core.tracer import Trace, Tracer
+from ..core.tracer import Trace, Tracer, snapshot
 from ..core.values import Shape, shape_of
 
 __all__ = ["BatchTrace", "BatchTracer", "Unmapped"]
@@ -32,6 +34,7 @@ class BatchTracer(TracedValue):
 
     def __init__(self, trace: BatchTrace, value: Any) -> None:
         self._trace = trace
+        self._link = None
         self.value = value
 
     @property
@@ -43,7 +46,8 @@ class BatchTracer(TracedValue):
         return self.value.dtype  # type: ignore[no-any-return]
 
     def clone(self) -> Tracer:
-        return type(self)(self._trace, self.value)  # type: ignore[arg-type]
+        trace: Any = self._trace
+        return trace.tracer(self.value)  # type: ignore[no-any-return]
 
     def _number(self, purpose: str) -> Any:
         raise ConcretizationError(
@@ -75,6 +79,21 @@ class BatchTrace(Trace):
         """Make a tracer of one lane of `value`, whose first axis is the batch."""
         return (BatchArray if len(shape_of(value)) > 1 else BatchTracer)(self, value)
 
+    def lift(self, value: Any) -> Tracer:
+        return self.tracer(np.broadcast_to(value, (self.size, *shape_of(value))))
+
+    def write(self, x: Tracer, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> None:
+        """Write to all lanes of `x` at once; see `core.mutation.write`."""
+        if not self.alive:
+            self.check_alive(primitive)
+        if x._trace is not self:
+            adopt(x, self.lift(snapshot(x)))
+        batched = [isinstance(a, BatchTracer) and a._trace is self for a in args]
+        values = [a.value if mine else snapshot(a) for a, mine in zip(args, batched, strict=True)]
+        isolate(x)
+        values, params = primitive.lanes(self, x.shape, values, batched, **params)
+        mutate(x, "value", primitive, values, params)
+
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if not self.alive:
             self.check_alive(primitive)
@@ -83,10 +102,10 @@ class BatchTrace(Trace):
         for x in args:
             mine = isinstance(x, BatchTracer) and x._trace is self
             batched.append(mine)
-            values.append(x.value if mine else x)
+            values.append(x.value if mine else snapshot(x))
         out = primitive.batch(self, values, batched, **params)
         return tuple(self.wrap(x) for x in out) if primitive.multiple else self.wrap(out)
 
     def wrap(self, x: Any) -> Any:
         """Make a tracer of a batching rule's result, unless it is the same for all lanes."""
-        return x.value if type(x) is Unmapped else self.tracer(x)
+        return as_buffer(self, x.value) if type(x) is Unmapped else self.tracer(x)

@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any
 
 from ..core import tree
+from ..core.buffer import plain_of
 from ..core.graph import Equation, Graph, GraphTrace, GraphTracer, Var, record
 from ..core.primitive import Primitive, bind
 from ..core.protect import fixed
@@ -83,6 +84,7 @@ class _RecordTrace(GraphTrace):
 
     def capture(self, x: Any) -> Any:
         """Return `x` as a tracer of this trace if it is traced at all."""
+        x = plain_of(x)
         if not isinstance(x, Tracer) or x._trace is self:
             return x
         for tracer, known in self.captured:
@@ -122,7 +124,7 @@ def _jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any, *, graph: Graph
     try:
         results = graph.run(*[trace.tracer(x, t) for x, t in zip(args, tangents, strict=True)])
     finally:
-        trace.alive = False
+        trace.close()
     return [x.tangent if isinstance(x, ForwardTracer) and x._trace is trace else None for x in results]
 
 
@@ -214,7 +216,7 @@ def _checkpointed(fun: Callable[..., Any], leaves: Sequence[Any]) -> tuple[list[
         out, treedef = output_leaves(fun(*[trace.wrap(x) for x in leaves]), "checkpoint", fun)
         out = [trace.capture(as_numpy(x)) for x in out]
     finally:
-        trace.alive = False
+        trace.close()
     graph = trace.graph
     graph.outputs = [x._var if isinstance(x, _RecordTracer) else x for x in out]
     values = tuple(as_numpy(x.value) if isinstance(x, _RecordTracer) else x for x in out)

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..core.buffer import as_buffer
+from ..core.mutation import adopt, isolate, mutate
 from ..core.primitive import Primitive, bind
 from ..core.surface import TracedArray, TracedValue
-from ..core.tracer import Trace, Tracer
-from ..core.values import WEAK_FAMILIES, Shape, shape_of, strong
+from ..core.tracer import Trace, Tracer, snapshot
+from ..core.values import WEAK_FAMILIES, Shape, dtype_of, shape_of, strong
 from .grad_mode import blocked_level
 
 __all__ = ["ForwardTrace", "ForwardTracer"]
@@ -22,15 +24,18 @@ _ndarray = np.ndarray
 class ForwardTracer(TracedValue):
     """A value and its tangent, of the same shape and dtype."""
 
-    __slots__ = ("tangent",)
+    __slots__ = ()
+    _parts = _state = ("value", "tangent")
 
     def __init__(self, trace: ForwardTrace, value: Any, tangent: Any) -> None:
         self._trace = trace
+        self._link = None
         self.value = value
         self.tangent = tangent
 
     def clone(self) -> Tracer:
-        return type(self)(self._trace, self.value, self.tangent)  # type: ignore[arg-type]
+        trace: Any = self._trace
+        return trace.tracer(self.value, self.tangent)  # type: ignore[no-any-return]
 
 
 class ForwardArray(TracedArray, ForwardTracer):
@@ -59,6 +64,25 @@ class ForwardTrace(Trace):
             return value
         return (ForwardArray if shape_of(value) else ForwardTracer)(self, value, tangent)
 
+    def lift(self, value: Any) -> Tracer:
+        return self.tracer(value, np.zeros(shape_of(value), dtype_of(value)))  # type: ignore[no-any-return]
+
+    def write(self, x: Tracer, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> None:
+        """Write to `x` and to its tangent; see `core.mutation.write`."""
+        if not self.alive:
+            self.check_alive(primitive)
+        if x._trace is not self:
+            adopt(x, self.lift(snapshot(x)))
+        values = [a.value if isinstance(a, Tracer) and a._trace is self else snapshot(a) for a in args]
+        v = args[0]
+        t = v.tangent if isinstance(v, Tracer) and v._trace is self else None
+        isolate(x)
+        mutate(x, "value", primitive, values, params)
+        if blocked_level() >= self.level:
+            adopt(x, as_buffer(self, x.value))
+        elif t is not None or not primitive.adds:
+            mutate(x, "tangent", primitive, [x.dtype.type(0) if t is None else t, *values[1:]], params)
+
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if not self.alive:
             self.check_alive(primitive)
@@ -76,12 +100,14 @@ class ForwardTrace(Trace):
                     elif type(x) is not _ndarray and primitive.family not in WEAK_FAMILIES:
                         x = strong(x)
                 else:
-                    plain = False
+                    x = x.constant()
+                    if isinstance(x, Tracer):
+                        plain = False
             values.append(x)
             tangents.append(t)
         out = primitive.impl(*values, **params) if plain else bind(primitive, values, params)
         if primitive.constant or blocked_level() >= self.level:
-            return out
+            return as_buffer(self, out)
         if not primitive.multiple and out.dtype.kind not in "fc":
             return out
         if primitive.singular:
@@ -92,5 +118,5 @@ class ForwardTrace(Trace):
         if primitive.multiple:
             return tuple(self.tracer(x, t) for x, t in zip(out, tangent, strict=True))
         if tangent is None:
-            return out
+            return as_buffer(self, out)
         return (ForwardArray if out.shape else ForwardTracer)(self, out, tangent)

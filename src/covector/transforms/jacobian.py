@@ -107,7 +107,7 @@ def _map_rows(
     try:
         results = linear([None if s is None else trace.tracer(s) for s in seeds])
     finally:
-        trace.alive = False
+        trace.close()
     return [_batched(trace, r, x) for r, x in zip(results, leaves, strict=True)]
 
 

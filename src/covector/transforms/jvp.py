@@ -69,7 +69,7 @@ def forward(
         out = [own(x.value if m else x) for x, m in zip(leaves, mine, strict=True)]
         return out, [own(x.tangent) if m else None for x, m in zip(leaves, mine, strict=True)], treedef, aux
     finally:
-        trace.alive = False
+        trace.close()
         holds.release()
 
 

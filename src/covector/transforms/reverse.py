@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ..core.buffer import as_buffer
 from ..core.cotangents import Pending, add_cotangent
+from ..core.mutation import adopt, is_alone, isolate, mutate, newest, write
 from ..core.primitive import Primitive, bind
 from ..core.protect import COPY_BELOW, Holds, fixed
 from ..core.surface import TracedArray, TracedValue
-from ..core.tracer import Trace, Tracer, newest_level, snapshot
-from ..core.values import WEAK_FAMILIES, Shape, aval_of, shape_of, strong
+from ..core.tracer import Trace, Tracer, newest_level, snapshot, start
+from ..core.values import WEAK_FAMILIES, Shape, aval_of, dtype_of, shape_of, strong
 from .grad_mode import blocked_level
 
 __all__ = ["Node", "ReverseTrace", "ReverseTracer", "pull_back", "push_forward"]
@@ -31,15 +34,19 @@ Tape = list[Node | None]
 class ReverseTracer(TracedValue):
     """A value and its slot on the tape."""
 
-    __slots__ = ("slot",)
+    __slots__ = ()
+    _state = ("value", "slot")
 
     def __init__(self, trace: ReverseTrace, value: Any, slot: int) -> None:
         self._trace = trace
+        self._link = None
         self.value = value
         self.slot = slot
 
     def clone(self) -> Tracer:
-        return type(self)(self._trace, self.value, self.slot)  # type: ignore[arg-type]
+        trace: Any = self._trace
+        trace.cloned.add(self.slot)
+        return trace.tracer(self.value, self.slot)  # type: ignore[no-any-return]
 
 
 class ReverseArray(TracedArray, ReverseTracer):
@@ -68,20 +75,22 @@ class ReverseTrace(Trace):
         Whether the tape outlives the transform; then constants are copied, else large ones are held read-only.
     """
 
-    __slots__ = ("escapes", "holds", "tape")
+    __slots__ = ("cloned", "escapes", "holds", "tape")
 
     def __init__(self, name: str, escapes: bool) -> None:
         # The base's attributes, set here to save a call in every gradient.
         self.name = name
         self.level = newest_level()
         self.alive = True
+        start(self)
         self.tape: Tape = [None]
         self.escapes = escapes
         self.holds: Holds | None = None
+        self.cloned: set[int] = set()
 
     def close(self) -> None:
         """End the trace."""
-        self.alive = False
+        super().close()
         if self.holds is not None:
             self.holds.release()
 
@@ -105,6 +114,32 @@ class ReverseTrace(Trace):
         """Make a tracer of `value`."""
         return (ReverseArray if shape_of(value) else ReverseTracer)(self, value, slot)
 
+    def lift(self, value: Any) -> Tracer:
+        return self.tracer(value, 0)
+
+    def write(self, x: Tracer, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> None:
+        """Write to `x`; see `core.mutation.write`. The tape gets one node of the size of what is written."""
+        if not self.alive:
+            self.check_alive(primitive)
+        if x._trace is not self:
+            adopt(x, self.lift(snapshot(x)))
+        values, parents, kept = [], [x.slot], [aval_of(x)]
+        for a in args:
+            mine = isinstance(a, Tracer) and a._trace is self
+            parents.append(a.slot if mine else 0)
+            value = a.value if mine else snapshot(a)
+            values.append(value)
+            kept.append(self.protect(value) if dtype_of(value).kind not in "fc" else aval_of(value))
+        isolate(x)
+        if blocked_level() >= self.level:
+            mutate(x, "value", primitive, values, params)
+            adopt(x, as_buffer(self, x.value))
+            return
+        moves = x.slot not in self.cloned
+        mutate(x, "value", primitive, values, params)
+        x.slot = len(self.tape)
+        self.tape.append((primitive, kept, params, moves, parents))
+
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if not self.alive:
             self.check_alive(primitive)
@@ -124,8 +159,9 @@ class ReverseTrace(Trace):
                         x = strong(x)
                 else:
                     parents.append(0)
-                    plain = False
-                    x = x.clone()
+                    x = x.constant()
+                    if isinstance(x, Tracer):
+                        plain = False
             else:
                 parents.append(0)
                 # Integers (indices, masks) are read by rules that forget their real and complex arguments.
@@ -133,17 +169,18 @@ class ReverseTrace(Trace):
                     x = self.protect(x)
             values.append(x)
         if primitive.constant or blocked_level() >= self.level:
-            return _locked(bind(primitive, values, params))
+            return as_buffer(self, bind(primitive, values, params))
         if primitive.residuals is not None:
             out, params = primitive.residuals(values, params, parents)
         else:
             out = primitive.impl(*values, **params) if plain else bind(primitive, values, params)
         tape = self.tape
         slot = len(tape)
-        if large and not primitive.keeps:
-            # Of large arrays the derivative needs only shape and dtype, so the tape does not hold them.
+        if (large or primitive.lean) and not primitive.keeps:
+            # The derivative needs only shape and dtype: of large arrays, and of those that are about to be written
+            # to, the tape holds no more.
             for i, x in enumerate(values):
-                if type(x) is _ndarray and x.nbytes > COPY_BELOW and parents[i]:
+                if parents[i] and (primitive.lean or (type(x) is _ndarray and x.nbytes > COPY_BELOW)):
                     values[i] = aval_of(x)
         if primitive.multiple:
             tape.append((primitive, values, params, out, parents))
@@ -152,15 +189,10 @@ class ReverseTrace(Trace):
         if out.dtype.kind not in "fc":
             return out
         kept = out if primitive.keeps_out or type(out) is not _ndarray or out.nbytes <= COPY_BELOW else aval_of(out)
+        if primitive.writes:
+            kept = False  # a new array: the old one has not moved
         tape.append((primitive, values, params, kept, parents))
         return (ReverseArray if out.shape else ReverseTracer)(self, out, slot)
-
-
-def _locked(out: Any) -> Any:
-    """Make a constant result read-only where it is a view, because the tape may need what it views."""
-    if type(out) is _ndarray and out.base is not None:
-        out.flags.writeable = False
-    return out
 
 
 @np.errstate(all="ignore")
@@ -193,6 +225,10 @@ def pull_back(tape: Tape, totals: list[Any], consume: bool) -> None:
             ct = totals[slot]
             if ct is None:
                 continue
+            if primitive.writes:
+                del ct  # the only other reference: the array can be changed in place
+                _pull_write(totals, slot, node)
+                continue
             totals[slot] = None
         i = 0
         for c in primitive.vjp(ct, parents, out, args, **params):
@@ -221,8 +257,72 @@ def push_forward(tape: Tape, tangents: list[Any]) -> None:
         given = [tangents[p] for p in parents]
         if all(t is None for t in given):
             continue
+        if primitive.writes:
+            del given
+            _push_write(tangents, slot, node)
+            continue
         t = primitive.jvp(args, given, out, **params)
         if primitive.multiple:
             tangents[slot : slot + len(t)] = t
         else:
             tangents[slot] = t
+
+
+# --- writes: the cotangent or tangent of the array moves from one slot to the next ------------------------------------
+
+
+def _owned(entries: list[Any], slot: int) -> Any:
+    """Take ``entries[slot]`` out of the list, copied if anybody else refers to it."""
+    entry = entries[slot]
+    alone = is_alone(entry, sys.getrefcount(entry))
+    entries[slot] = None
+    if type(entry) is _ndarray:
+        return entry if alone else entry.copy("K")
+    return entry if alone else entry.clone()
+
+
+def _change(x: Any, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
+    """Return `x`, which is ours, written to."""
+    if type(x) is _ndarray:
+        top = newest(args)
+        if top is None:
+            primitive.update(x, *args, **params)
+            return x
+        x = top.lift(x)
+    write(x, primitive, args, params)
+    return x
+
+
+def _pull_write(totals: list[Any], slot: int, node: Any) -> None:
+    """The transpose of a write: the values get what is at their places, and there the array gets nothing."""
+    primitive, args, params, _, parents = node
+    _, v, *indices = args
+    if parents[1]:
+        add_cotangent(totals, parents[1], primitive.read(totals[slot], v, *indices, **params), v)
+    if not parents[0]:
+        totals[slot] = None
+        return
+    ct = _owned(totals, slot)
+    if not primitive.adds:
+        ct = _change(ct, primitive, (ct.dtype.type(0), *indices), params)
+    if totals[parents[0]] is None:
+        totals[parents[0]] = ct
+    else:
+        add_cotangent(totals, parents[0], ct, args[0])
+
+
+def _push_write(tangents: list[Any], slot: int, node: Any) -> None:
+    """The write applied to tangents."""
+    primitive, args, params, moves, parents = node
+    x, _, *indices = args
+    tv = tangents[parents[1]]
+    if tangents[parents[0]] is None:
+        t = np.zeros(x.shape, x.dtype)
+    elif moves:
+        t = _owned(tangents, parents[0])
+    else:
+        t = tangents[parents[0]]
+        t = t.copy("K") if type(t) is _ndarray else t.clone()
+    if tv is not None or not primitive.adds:
+        t = _change(t, primitive, (x.dtype.type(0) if tv is None else tv, *indices), params)
+    tangents[slot] = t

@@ -127,7 +127,7 @@ def _run(
             values = [trace.tracer(holds.argument(x)) if m else x for x, m in zip(leaves, mapped, strict=True)]
             args, kwargs = tree.unflatten(treedef, values)
             out, out_treedef = output_leaves(fun(*args, **kwargs), "vmap", fun)
-        trace.alive = False
+        trace.close()
         axes = prefix_axes(out_axes, tree.unflatten(out_treedef, out), "out_axes", fun)
         results = []
         for i, (x, axis) in enumerate(zip(out, axes, strict=True)):
@@ -144,7 +144,7 @@ def _run(
                 results.append(own(np.moveaxis(value, 0, axis) if axis % rank else value))
         return tree.unflatten(out_treedef, results)
     finally:
-        trace.alive = False
+        trace.close()
         holds.release()
 
 

@@ -19,6 +19,7 @@ def linear(
     aval: Rule,
     batch: Rule,
     keeps: bool = False,
+    lean: bool = False,
     samples: Sequence[Any] = (),
     lower: Any = None,
     sparsity: Any = "moves",
@@ -56,6 +57,7 @@ def linear(
         family="linear",
         keeps=keeps,
         keeps_out=False,
+        lean=lean,
         numpy=tuple(numpy),
     )
     return primitive

@@ -1,0 +1,274 @@
+"""Views: traced arrays that show elements of another one, as slices and transposes do, and follow when it changes.
+
+A *view* knows the *root* that it is a view of. Writing to a view writes to its root; a view that finds its root changed
+derives itself anew, at the moment it is used.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .tracer import Trace, Tracer, concrete
+from .values import shape_of
+
+__all__ = [
+    "Root",
+    "View",
+    "is_stale",
+    "is_view",
+    "is_written",
+    "layout",
+    "link_view",
+    "positions",
+    "release",
+    "take",
+]
+
+
+class Root:
+    """What is known of an array that has views or was written to."""
+
+    __slots__ = ("exports", "positions", "version")
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.positions: Any = None
+        self.exports: list[weakref.ref[Any]] = []
+
+
+class View:
+    """How a view comes from its root.
+
+    Attributes
+    ----------
+    root : Tracer
+        The array whose elements it shows; never a view itself.
+    parent : Tracer
+        What the view was taken of, the root or another view.
+    derive : callable
+        Makes the view of the parent, or of an array of the parent's shape.
+    index : tuple, optional
+        Where the view is ``parent[index]``: that (basic) index.
+    part : str, optional
+        "real" or "imag", where the view shows only that part of the root's elements.
+    writeable : bool
+        False for views that NumPy makes read-only.
+    version : int
+        Of the root, when the view was derived.
+    """
+
+    __slots__ = (
+        "depth",
+        "derive",
+        "dtype",
+        "index",
+        "parent",
+        "part",
+        "positions",
+        "root",
+        "shape",
+        "version",
+        "writeable",
+    )
+
+    def __init__(
+        self, parent: Tracer, derive: Callable[[Any], Any], index: Any, part: str | None, writeable: bool
+    ) -> None:
+        above = parent._link
+        if type(above) is View:
+            self.root: Tracer = above.root
+            self.depth: int = above.depth + 1
+            self.part = part or above.part
+            self.writeable: bool = writeable and above.writeable
+        else:
+            if above is None:
+                parent._link = Root()
+            self.root = parent
+            self.depth = 1
+            self.part = part
+            self.writeable = writeable
+        self.index = index
+        self.parent = parent
+        self.derive = derive
+        self.version: int = self.root._link.version
+        self.positions: Any = None
+
+
+_DEEP = 16
+"""From how many views of views on the positions are kept, so that deriving a view is no long recursion."""
+
+
+# --- views ------------------------------------------------------------------------------------------------------------
+
+_held_trace = Tracer.__dict__["_trace"].__get__
+_held_value = Tracer.__dict__["value"].__get__
+_set_value = Tracer.__dict__["value"].__set__
+
+
+class _Viewing:
+    """Mixed into a class of tracers: looking at a view brings it up to date.
+
+    Every use of a tracer begins by asking for its trace or its value.
+    """
+
+    __slots__ = ()
+
+    @property
+    def _trace(self: Any) -> Trace:
+        link = self._link
+        if link.version != link.root._link.version:
+            _refresh(self)
+            return self._trace  # type: ignore[no-any-return]
+        return _held_trace(self)  # type: ignore[no-any-return]
+
+    @property
+    def value(self: Any) -> Any:
+        link = self._link
+        if link.version != link.root._link.version:
+            _refresh(self)
+            return self.value
+        return _held_value(self)
+
+    # They never change, and asking for them must not derive anything.
+    @property
+    def shape(self: Any) -> Any:
+        return self._link.shape
+
+    @property
+    def dtype(self: Any) -> Any:
+        return self._link.dtype
+
+
+_VIEWS: dict[type, type] = {}
+_PLAIN: dict[type, type] = {}
+
+
+def _viewing(cls: type) -> type:
+    """The class of views that otherwise are tracers of `cls`."""
+    if cls not in _VIEWS:
+        made = type(cls.__name__.replace("Array", "View"), (_Viewing, cls), {"__slots__": ()})
+        _VIEWS[cls] = _VIEWS[made] = made
+        _PLAIN[made] = cls
+    return _VIEWS[cls]
+
+
+def is_view(x: Any) -> bool:
+    """Whether `x` is a traced view."""
+    return type(x) in _PLAIN
+
+
+def is_written(x: Tracer) -> bool:
+    """Whether elements of `x`, or of the array that it is a view of, were ever assigned to."""
+    link = x._link
+    return link is not None and (link.root._link.version if type(link) is View else link.version) > 0
+
+
+def link_view(
+    out: Any,
+    parent: Any,
+    derive: Callable[[Any], Any],
+    *,
+    index: Any = None,
+    part: str | None = None,
+    writeable: bool = True,
+) -> Any:
+    """Return `out`, just made by ``derive(parent)``, as a view of `parent` (plain arrays stay as they are)."""
+    if not isinstance(out, Tracer) or not isinstance(parent, Tracer) or out is parent:
+        return out
+    link = View(parent, derive, index, part, writeable)
+    link.shape, link.dtype = out.shape, out.dtype
+    out._link = link
+    out.__class__ = _viewing(out.__class__)  # type: ignore[assignment]
+    if link.depth > _DEEP:
+        positions(out)
+    return out
+
+
+def _refresh(x: Any) -> None:
+    """Bring the view `x` up to date with its root."""
+    link = x._link
+    root = link.root
+    if link.depth > _DEEP:
+        content = root.ravel()[link.positions]
+        if link.part is not None:
+            content = getattr(content, link.part)
+    else:
+        content = link.derive(link.parent)
+    take(x, content)
+    x.__class__ = _viewing(x.__class__)
+    link.version = root._link.version
+
+
+def is_stale(x: Any) -> bool:
+    """Whether `x` is a view whose root has changed since."""
+    return type(x) in _PLAIN and x._link.version != x._link.root._link.version
+
+
+def release(x: Any) -> None:
+    """Let the view `x` forget what it shows, so that its root can be changed in place."""
+    x._link.version = -1
+    for name in x._parts:
+        if name == "value":
+            _set_value(x, None)
+        else:
+            setattr(x, name, None)
+
+
+def positions(x: Tracer) -> Any:
+    """The number of each element of `x` in its root, laid out in memory as the root is."""
+    link = x._link
+    if link is None:
+        link = x._link = Root()
+    if link.positions is None:
+        if type(link) is View:
+            above = positions(link.parent)
+            link.positions = above if link.part != _part_of(link.parent) else link.derive(above)
+        else:
+            link.positions = _numbered(x)
+    return link.positions
+
+
+def _part_of(x: Tracer) -> str | None:
+    return x._link.part if type(x._link) is View else None
+
+
+def _numbered(x: Tracer) -> Any:
+    shape = x.shape
+    numbers = np.arange(x.size).reshape(shape)
+    held = layout(x)
+    if held is None or held.flags.c_contiguous:
+        return numbers
+    out = np.empty_like(held, dtype=np.intp, subok=False)
+    out[...] = numbers
+    return out
+
+
+def layout(x: Any) -> Any:
+    """A plain array laid out in memory as NumPy would have `x` (one lane of a batch), or None if nothing is known."""
+    if isinstance(x, Tracer) and x._link is not None:
+        if x._link.positions is not None:
+            return x._link.positions
+        if is_view(x) and is_written(x):
+            return positions(x)
+    value = concrete(x)
+    if value is None:
+        return None
+    shape = shape_of(x)
+    extra = np.ndim(value) - len(shape)
+    if 0 in np.shape(value)[:extra]:
+        return np.empty(shape)
+    return np.asarray(value[(0,) * extra] if extra else value)
+
+
+def take(x: Tracer, new: Tracer) -> None:
+    """Let the handle `x` hold what `new` holds; its link stays."""
+    trace = new._trace
+    kind = type(new)
+    x.__class__ = _PLAIN.get(kind, kind)  # type: ignore[assignment]
+    x._trace = trace
+    for name in new._state:
+        setattr(x, name, getattr(new, name))
