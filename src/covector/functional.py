@@ -325,7 +325,7 @@ def vhp(
     (np.float64(9.0), array([6., 0.]))
     """
     gradient = _gradient("vhp", func, inputs, strict)
-    value = func(*_as_tuple(inputs))
+    value = func(*map(np.copy, _as_tuple(inputs)))  # which may write into them
     _, result = vjp(
         gradient, inputs, _same_form(_vector("vhp", v, _as_tuple(inputs), "input"), inputs), create_graph, strict
     )
@@ -362,7 +362,7 @@ def hvp(
     (np.float64(9.0), array([6., 0.]))
     """
     gradient = _gradient("hvp", func, inputs, strict)
-    value = func(*_as_tuple(inputs))
+    value = func(*map(np.copy, _as_tuple(inputs)))  # which may write into them
     if strict:
         _run("hvp", gradient, inputs, strict)
     tangents = tuple(_vector("hvp", v, _as_tuple(inputs), "input"))

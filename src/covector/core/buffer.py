@@ -108,9 +108,9 @@ def buffer(array: Any) -> Any:
     return Buffer(BufferTrace(owner), array)
 
 
-def as_buffer(owner: Trace, out: Any) -> Any:
-    """Return the result `out` of `owner` that has no derivative: a plain array of numbers as a buffer."""
-    if type(out) is np.ndarray and out.ndim and out.dtype.kind in "fc":
+def as_buffer(owner: Trace, out: Any, any_dtype: bool = False) -> Any:
+    """Return `out`, which is the same for all that `owner` follows, as a buffer if one may want to write to it."""
+    if type(out) is np.ndarray and out.ndim and out.dtype.kind in ("biufc" if any_dtype else "fc"):
         return Buffer(BufferTrace(owner), out)
     return out
 

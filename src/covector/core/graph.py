@@ -14,7 +14,7 @@ import numpy as np
 from .cotangents import add_cotangent, settled
 from .errors import ConcretizationError, CovectorError, NotDifferentiableError, caller
 from .mutation import adopt
-from .primitive import Primitive, bind
+from .primitive import PRIMITIVES, Primitive, bind
 from .protect import fixed
 from .surface import TracedArray, TracedValue
 from .tracer import Trace, Tracer, snapshot
@@ -232,6 +232,9 @@ class GraphTrace(Trace):
         self.graph.equations.append(Equation(primitive, inputs, params, outputs))
         tracers = tuple(self.tracer(v) for v in outputs)
         return tracers if primitive.multiple else tracers[0]
+
+    def lift(self, value: Any) -> Tracer:
+        return self.process(PRIMITIVES["convert"], (value,), {"dtype": value.dtype})  # type: ignore[no-any-return]
 
     def write(self, x: Tracer, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> None:
         """Record the write as a function of the old array, and let `x` be its result."""

@@ -33,10 +33,7 @@ def adopt(x: Tracer, new: Tracer) -> None:
 
 def become(x: Tracer, new: Tracer) -> None:
     """Make the handle `x` hold the new content `new`."""
-    _check_exports(x)
-    held = layout(x)
-    if held is not None and not held.flags.c_contiguous:
-        positions(x)  # keeps how the array is laid out, which assigning does not change
+    _before(x)
     adopt(x, new)
     _bump(x)
 
@@ -113,15 +110,19 @@ def write(x: Tracer, primitive: Any, args: Sequence[Any], params: dict[str, Any]
 
     The newest transform among `x` and `args` does it; that may be another one than followed `x` before.
     """
-    _check_exports(x)
+    _before(x)
     top = newest((x, *args))
     assert top is not None
     top.write(x, primitive, args, params)
     _bump(x)
 
 
-def _check_exports(x: Tracer) -> None:
+def _before(x: Tracer) -> None:
     link = x._link
+    if link is None or not (link.version or link.positions is not None):
+        held = layout(x)
+        if held is not None and not held.flags.c_contiguous:
+            positions(x)  # keeps how the array is laid out in memory, which assigning does not change
     if link is not None and type(link) is Root and any(r() is not None for r in link.exports):
         raise OverwrittenError(
             f"the array assigned to at {caller()} was converted to a plain array (np.asarray) that is still in use and "

@@ -15,7 +15,7 @@ import numpy as np
 from .errors import OverwrittenError
 from .tracer import snapshot
 
-__all__ = ["COPY_BELOW", "Holds", "fixed", "read_only"]
+__all__ = ["COPY_BELOW", "Holds", "fixed", "laid_out_like", "read_only", "same_layout"]
 
 COPY_BELOW = 32768
 """Bytes up to which a copy costs less than it is worth to think about."""
@@ -31,8 +31,31 @@ _waiting: list[np.ndarray[Any, Any]] = []
 def fixed(x: Any) -> Any:
     """Return `x`, copied if it is an array that someone could still write to."""
     if isinstance(x, np.ndarray) and (x.flags.writeable or x.base is not None):
-        return x.copy("K")  # reshape and ravel with order "A" or "K" follow the layout
+        return same_layout(x)
     return x
+
+
+def same_layout(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return a copy of `x` with the same order of elements in memory, gaps included.
+
+    Whether reshape and ravel make views depends on it.
+    """
+    if x.flags.forc or not x.size:
+        return x.copy("K")
+    out = laid_out_like(x, x.dtype)
+    out[...] = x
+    return out
+
+
+def laid_out_like(x: np.ndarray[Any, Any], dtype: Any) -> np.ndarray[Any, Any]:
+    """Return an array of zeros whose elements lie in memory as those of `x` do."""
+    steps = [s // x.itemsize for s in x.strides]
+    if 0 in steps or not x.size:
+        return np.zeros(x.shape, dtype)
+    span = 1 + sum((n - 1) * abs(s) for n, s in zip(x.shape, steps, strict=True))
+    whole = np.zeros(span, dtype)
+    out = np.lib.stride_tricks.as_strided(whole, x.shape, [abs(s) * whole.itemsize for s in steps])
+    return out[tuple(slice(None, None, -1 if s < 0 else 1) for s in steps)]
 
 
 def read_only(x: Any) -> Any:

@@ -241,7 +241,7 @@ class TracedValue(Tracer):
     dot, trace, diagonal, repeat, take = (_method(f) for f in (np.dot, np.trace, np.diagonal, np.repeat, np.take))
     ravel, squeeze, swapaxes = (_method(f) for f in (np.ravel, np.squeeze, np.swapaxes))
     flatten, fill, sort, partition = (_own_method(name) for name in ("flatten", "fill", "sort", "partition"))
-    put, choose, copy = (_method(f) for f in (np.put, np.choose, np.copy))
+    put, choose = (_method(f) for f in (np.put, np.choose))
 
     def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Any:
         """Return the value in another shape."""
@@ -259,8 +259,20 @@ class TracedValue(Tracer):
         self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True
     ) -> Any:
         """Return the value in another dtype."""
-        converted = FUNCTIONS[np.astype](self, dtype)
-        return converted.clone() if converted is self and copy else converted
+        return FUNCTIONS[np.astype](self, dtype, copy=copy)
+
+    def copy(self, order: str = "C") -> Any:
+        """Return a copy."""
+        return FUNCTIONS[np.copy](self, order)
+
+    def view(self, dtype: Any = None, type: Any = None) -> Any:
+        """Return a view of the same dtype; others would show the bits of numbers."""
+        if type is not None or (dtype is not None and np.dtype(dtype) != self.dtype):
+            raise NotDifferentiableError(
+                f".view({dtype or type}) of an array traced by {self._trace.name} at {caller()} is not supported; "
+                f"use .astype, .real or .imag"
+            )
+        return FUNCTIONS["getitem"](self, ...)
 
     def item(self, *args: Any) -> Any:
         """Return one element as a traced scalar."""
@@ -275,7 +287,6 @@ class TracedValue(Tracer):
     resize = _no_method("resize", "use np.resize")
     itemset = _no_method("itemset", "write x[i] = v")
     setflags = _no_method("setflags", "a traced array is read-only")
-    view = _no_method("view", "use .astype, .real or .imag")
     byteswap = _no_method("byteswap", "use .astype")
     tolist = _no_conversion(".tolist()", "iterate over the array instead")
     tobytes = _no_conversion(".tobytes()", "return it through has_aux=True first")

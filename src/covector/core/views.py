@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from .protect import laid_out_like
 from .tracer import Trace, Tracer, concrete
 from .values import shape_of
 
 __all__ = [
     "Root",
     "View",
+    "is_array",
     "is_stale",
     "is_view",
     "is_written",
@@ -177,8 +179,12 @@ def link_view(
     writeable: bool = True,
 ) -> Any:
     """Return `out`, just made by ``derive(parent)``, as a view of `parent` (plain arrays stay as they are)."""
-    if not isinstance(out, Tracer) or not isinstance(parent, Tracer) or out is parent:
+    if not isinstance(out, Tracer) or not isinstance(parent, Tracer):
         return out
+    if out is parent or is_view(out):
+        out = out.clone()
+    if not parent.shape and not is_array(parent):
+        return out  # of a number, NumPy makes a new array
     link = View(parent, derive, index, part, writeable)
     link.shape, link.dtype = out.shape, out.dtype
     out._link = link
@@ -186,6 +192,11 @@ def link_view(
     if link.depth > _DEEP:
         positions(out)
     return out
+
+
+def is_array(x: Any) -> bool:
+    """Whether `x` of no dimensions stands for an array and not for a number."""
+    return is_view(x) or (isinstance(value := concrete(x), np.ndarray) and not value.ndim)
 
 
 def _refresh(x: Any) -> None:
@@ -242,7 +253,7 @@ def _numbered(x: Tracer) -> Any:
     held = layout(x)
     if held is None or held.flags.c_contiguous:
         return numbers
-    out = np.empty_like(held, dtype=np.intp, subok=False)
+    out = laid_out_like(held, np.intp)
     out[...] = numbers
     return out
 

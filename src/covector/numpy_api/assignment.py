@@ -14,7 +14,7 @@ from ..core.errors import ConcretizationError, TracerConversionError, caller
 from ..core.mutation import become, write
 from ..core.tracer import Tracer
 from ..core.values import dtype_of, is_weak, shape_of
-from ..core.views import is_view, positions, release
+from ..core.views import is_array, is_view, positions, release
 from ..ops.complex_parts import astype, join_p
 from ..ops.indexing import gather_p
 from ..ops.writing import put_p, read_p, write_p
@@ -137,6 +137,8 @@ def store(x: Any, v: Any) -> None:
         return
     if isinstance(v, Tracer):
         become(x, broadcast_to(v, shape).clone())
+    elif not shape:
+        become(x, x._trace.lift(np.array(v)))
     else:
         trace = x._trace
         owner = trace.owner if isinstance(trace, BufferTrace) else trace
@@ -168,7 +170,9 @@ def assign_places(x: Any, places: Any, v: Any, unique: bool) -> None:
         index = {"index": tuple(int(i) for i in at)}
         old = read_p(root, **index) if part else None
         write(root, write_p, (_whole(v, part, old),), index)
-    elif root.shape:
+    elif not root.shape:
+        store(root, _whole(np.reshape(v, ()), part, root))
+    else:
         old = gather_p(root, *at, unique=True) if part else None
         write(root, put_p, (_whole(v, part, old), *at), {"unique": True})
 
@@ -273,7 +277,7 @@ def update(ufunc: np.ufunc, x: Any, other: Any) -> Any:
     """Answer ``x += other`` and its like: a number is replaced, an array changed."""
     other = as_operand(other, f"np.{ufunc.__name__}")
     result = UFUNCS[ufunc](x, other)
-    if not x.shape:
+    if not x.shape and not is_array(x):
         return result
     if shape_of(result) != x.shape:
         raise ValueError(

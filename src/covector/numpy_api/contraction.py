@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dispatch import UFUNCS, as_operand
-from ..core.values import dtype_of, shape_of
+from ..core.values import dtype_of, shape_of, strong
 from ..ops.contraction import contract_p, matmul_p
 from .axes import normalize_axis
 from .register import existing, implements
@@ -56,7 +56,7 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     a, b = _operands("np.dot", a, b)
     a_rank, b_rank = len(shape_of(a)), len(shape_of(b))
     if not a_rank or not b_rank:
-        return np.multiply(a, b)
+        return np.multiply(strong(a), strong(b))
     if b_rank > 2:
         return _sum_product("np.dot", a, b, (a_rank - 1,), (b_rank - 2,))
     if a.shape[-1] != b.shape[0]:
@@ -78,7 +78,7 @@ def _conjugate(x: Any) -> Any:
 def inner(a: Any, b: Any, /) -> Any:
     a, b = _operands("np.inner", a, b)
     if not shape_of(a) or not shape_of(b):
-        return np.multiply(a, b)
+        return np.multiply(strong(a), strong(b))
     if a.shape[-1] != b.shape[-1]:
         raise _length_error("np.inner", a, b)
     if b.ndim <= 2:
@@ -207,7 +207,12 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     b_axes = [normalize_axis(i, b.ndim) for i in b_axes]
     if len(set(a_axes)) != len(a_axes) or len(set(b_axes)) != len(b_axes):
         raise ValueError(f"np.tensordot: an axis stands twice in axes={axes!r}")
-    return _sum_product("np.tensordot", a, b, a_axes, b_axes)
+    return _as_array_0d(_sum_product("np.tensordot", a, b, a_axes, b_axes))
+
+
+def _as_array_0d(x: Any) -> Any:
+    """Return the scalar `x` as an array without axes, as functions do that reshape their result; arrays as they are."""
+    return x if shape_of(x) else np.reshape(np.reshape(x, (1,)), ())
 
 
 @implements(np.linalg.tensordot)
@@ -240,7 +245,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
         message = "Arrays of 2-dimensional vectors are deprecated. Use arrays of 3-dimensional vectors instead."
         warnings.warn(message, DeprecationWarning, stacklevel=5)
     if a.shape[-1] == b.shape[-1] == 2:
-        return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+        return _as_array_0d(a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0])
     a, b = (x if x.shape[-1] == 3 else np.concatenate([x, 0 * x[..., :1]], axis=-1) for x in (a, b))
     out = a[..., _NEXT] * b[..., _AFTER] - a[..., _AFTER] * b[..., _NEXT]
     return np.moveaxis(out, -1, axisc)

@@ -12,7 +12,7 @@ from ..core.dispatch import FUNCTIONS, as_operand
 from ..core.errors import NotDifferentiableError, caller
 from ..core.tracer import Tracer
 from ..core.values import dtype_of, shape_of
-from ..core.views import link_view
+from ..core.views import Root, layout, link_view
 from ..ops.complex_parts import conjugate, convert_p, imag_p, real_p
 from ..ops.exponential import i0_p
 from ..ops.logic import at_least, at_most, check_choice, isclose_p, where_p
@@ -76,12 +76,12 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
         a = check_choice(a, count=count)
     else:
         raise ValueError(f"clipmode must be one of 'clip', 'raise', or 'wrap' (got {mode!r})")
-    dtype = np.result_type(*[dtype_of(x) for x in values])
+    dtype = _result_type(*values)
     result = astype(values[0], dtype)
     for i, x in enumerate(values[1:], 1):
         result = where_p(np.equal(a, i), astype(x, dtype), result)
     shape = np.broadcast_shapes(shape_of(a), *[shape_of(x) for x in values])
-    return result if shape_of(result) == shape else np.broadcast_to(result, shape)
+    return as_scalar(result) if shape_of(result) == shape else np.broadcast_to(result, shape)
 
 
 refuse(
@@ -165,7 +165,13 @@ def _imaginary_part(x: Any) -> Any:
 
 @implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    return a.clone()
+    out = a.clone()
+    held = layout(a)
+    if held is not None and not held.flags.c_contiguous and (order == "C" or (order == "A" and not held.flags.fnc)):
+        # Whatever order the value is kept in, reshape and ravel shall find it in this one.
+        out._link = Root()
+        out._link.positions = np.arange(a.size).reshape(a.shape)
+    return out
 
 
 @implements(np.real, view=True)
@@ -179,7 +185,9 @@ def real(val: Any) -> Any:
 def imag(val: Any) -> Any:
     if dtype_of(val).kind == "c":
         return link_view(imag_p(val), val, _imaginary_part, part="imag")
-    return np.zeros(shape_of(val), dtype_of(val))[()]
+    zero = np.zeros(shape_of(val), dtype_of(val))
+    zero.flags.writeable = False
+    return zero if zero.shape else zero[()]
 
 
 @implements(np.conjugate)
@@ -324,10 +332,9 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * m
 
 @implements(np.nan_to_num)
 def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    if not copy:
-        raise NotDifferentiableError(
-            f"np.nan_to_num(..., copy=False) with a traced value at {caller()} is not supported; use the returned array"
-        )
+    if not copy and isinstance(x, Tracer):
+        x[...] = nan_to_num(x, True, nan, posinf, neginf)
+        return x
     x = as_operand(x, "np.nan_to_num")
     dtype = dtype_of(x)
     if dtype.kind == "c":

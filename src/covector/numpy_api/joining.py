@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
@@ -143,11 +144,11 @@ def _block_leaves(node: Any) -> Iterable[Any]:
 def _sections(n: int, indices_or_sections: Any, even: bool) -> list[slice]:
     """The slices into which ``np.split`` (`even`) or ``np.array_split`` cuts an axis of length `n`."""
     if isinstance(indices_or_sections, Iterable):
-        return [slice(a, b) for a, b in pairwise([0, *(int(i) for i in indices_or_sections), n])]
+        return [slice(a, b) for a, b in pairwise([0, *(operator.index(i) for i in indices_or_sections), n])]
     count = int(indices_or_sections)
     if count <= 0:
         raise ValueError("number sections must be larger than 0.")
-    if even and n % count:
+    if even and n % indices_or_sections:
         raise ValueError("array split does not result in an equal division")
     each, extra = divmod(n, count)
     ends = [0]

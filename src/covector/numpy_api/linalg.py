@@ -88,7 +88,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
     eps = np.finfo(common).eps
     rcond = eps * max(m, n) if rcond is None else eps if rcond < 0 else rcond
     x = lstsq_p(a, right, rcond)
-    rank = matrix_rank(a, rtol=rcond)
+    rank = matrix_rank(a, rtol=rcond).astype(np.intc)
     if m > n and _is_full(rank, n):
         left_over = right - a @ x
         squares = np.square(np.real(left_over))

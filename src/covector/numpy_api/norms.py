@@ -11,7 +11,7 @@ import numpy as np
 from ..core.values import dtype_of, shape_of
 from ..ops.complex_parts import astype
 from ..ops.decompositions import svdvals_p
-from ..ops.least_squares import matrix_rank_p
+from ..ops.least_squares import is_singular_p, matrix_rank_p
 from ..ops.linalg import real_dtype
 from ..ops.reductions import root_p
 from .axes import as_scalar, normalize_axis
@@ -154,9 +154,15 @@ def cond(x: Any, p: Any = None) -> Any:
         with np.errstate(all="ignore"):
             ratio = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
     else:
-        ratio = norm(x, p, (-2, -1)) * norm(np.linalg.inv(x), p, (-2, -1))
+        ratio = norm(x, p, (-2, -1)) * norm(_inverse_or_nan(x), p, (-2, -1))
     broken = np.logical_and(np.isnan(ratio), np.logical_not(np.any(np.isnan(x), axis=(-2, -1))))
     return as_scalar(np.where(broken, np.inf, ratio))
+
+
+def _inverse_or_nan(x: Any) -> Any:
+    """The inverses of a stack of matrices, NaN for the singular ones."""
+    singular = np.expand_dims(is_singular_p(x), (-2, -1))
+    return np.where(singular, np.nan, np.linalg.inv(np.where(singular, np.eye(x.shape[-1]), x)))
 
 
 @implements(np.linalg.matrix_rank)

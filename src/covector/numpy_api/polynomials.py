@@ -9,7 +9,7 @@ import numpy as np
 from ..core.errors import NotDifferentiableError, caller
 from ..ops.convolution import convolve_p
 from .plain import plain
-from .register import implements, refuse
+from .register import implements
 from .structural import as_array, atleast_1d
 
 __all__ = ["convolve", "correlate", "polyval"]
@@ -146,12 +146,3 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
     for i in range(int(m)):
         p = np.concatenate([p / np.arange(p.shape[0], 0, -1), constants[i : i + 1]])
     return p
-
-
-refuse(
-    np.polydiv,
-    "how many terms the quotient has depends on values; divide the values np.polyval(u, x) and np.polyval(v, x)",
-)
-refuse(np.polyfit, "use np.linalg.lstsq(np.vander(x, deg + 1), y)")
-refuse(np.roots, "use np.linalg.eigvals of the companion matrix")
-refuse(np.poly, "multiply out the factors (x - root) with np.convolve")

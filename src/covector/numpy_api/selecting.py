@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from ..core.errors import ConcretizationError, NotDifferentiableError, caller
 from ..core.tracer import Tracer
 from ..core.values import dtype_of
+from ..core.views import link_view
 from ..ops.indexing import gather_p
 from .axes import normalize_axis
 from .indexing import are_unique
@@ -100,7 +102,7 @@ def static_integers(x: Any, function: str, name: str, masks: bool = False) -> An
     return array if array.size else array.astype(int)
 
 
-@implements(np.lib.stride_tricks.sliding_window_view)
+@implements(np.lib.stride_tricks.sliding_window_view, view=True)
 def sliding_window_view(
     x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
 ) -> Any:
@@ -124,9 +126,12 @@ def sliding_window_view(
     for i, n in zip(axes, windows, strict=True):
         if x.shape[i] < n:
             raise ValueError("window shape cannot be larger than input array shape")
-        starts = np.arange(x.shape[i] - n + 1)
-        x = moveaxis(take(x, starts[:, None] + np.arange(n), i), i + 1, -1)
-    return x
+    out = x
+    for i, n in zip(axes, windows, strict=True):
+        starts = np.arange(out.shape[i] - n + 1)
+        out = moveaxis(take(out, starts[:, None] + np.arange(n), i), i + 1, -1)
+    derive = partial(np.lib.stride_tricks.sliding_window_view, window_shape=windows, axis=tuple(axes))
+    return link_view(out, x, derive, writeable=False)
 
 
 @implements(np.apply_along_axis)

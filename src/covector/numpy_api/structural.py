@@ -208,7 +208,7 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     if array.ndim > len(wanted) or np.broadcast_shapes(array.shape, wanted) != wanted:
         raise ValueError(f"cannot broadcast an array of shape {array.shape} to shape {wanted}")
     if array.shape == wanted:
-        return array
+        return link_view(array, array, partial(np.broadcast_to, shape=wanted), writeable=False)
     offset = len(wanted) - array.ndim
     out = broadcast_p(array, shape=wanted, axes=tuple(range(offset, len(wanted))))
     return link_view(out, array, partial(np.broadcast_to, shape=wanted), writeable=False)

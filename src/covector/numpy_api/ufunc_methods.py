@@ -11,7 +11,7 @@ import numpy as np
 from ..core.dispatch import FUNCTIONS, UFUNC_METHODS, UFUNCS, as_operand
 from ..core.errors import NotDifferentiableError, caller
 from ..core.tracer import Tracer
-from ..core.values import dtype_of, shape_of
+from ..core.values import dtype_of, shape_of, strong
 from ..ops.complex_parts import astype
 from .axes import all_axes, is_default, normalize_axis
 from .contraction import generalized
@@ -281,7 +281,7 @@ def _segment(ufunc: np.ufunc, f: Any, x: Any) -> Any:
 def outer(ufunc: np.ufunc, a: Any, b: Any, /, **kwargs: Any) -> Any:
     if ufunc.nin != 2 or ufunc.signature is not None:
         raise ValueError("outer product only supported for binary functions")
-    a, b = _operand(ufunc, "outer", a), _operand(ufunc, "outer", b)
+    a, b = (strong(_operand(ufunc, "outer", x)) for x in (a, b))
     if shape_of(b):
         a = np.reshape(a, shape_of(a) + (1,) * len(shape_of(b)))
     return call(ufunc, a, b, **kwargs)

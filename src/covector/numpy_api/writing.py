@@ -12,7 +12,7 @@ from ..core.dispatch import UFUNC_METHODS, UFUNCS, as_operand
 from ..core.errors import ConcretizationError, NotDifferentiableError, caller
 from ..core.mutation import write
 from ..core.tracer import Tracer
-from ..core.values import dtype_of, shape_of
+from ..core.values import dtype_of, is_weak, shape_of
 from ..core.views import is_view, positions
 from ..ops.complex_parts import astype
 from ..ops.indexing import gather_p
@@ -46,7 +46,9 @@ def _converted(v: Any, x: Any, name: str) -> Any:
 def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
     src = as_operand(src, "np.copyto")
     _target(dst, "copyto(dst, src)")
-    if not np.can_cast(src if type(src) in (int, float, complex) else dtype_of(src), dst.dtype, casting):
+    if is_weak(src):
+        np.copyto(np.empty((), dst.dtype), src, casting=casting)  # NumPy's error if it does not fit
+    elif not np.can_cast(dtype_of(src), dst.dtype, casting):
         raise TypeError(
             f"Cannot cast array data from {dtype_of(src)!r} to {dst.dtype!r} according to the rule {casting!r}"
         )

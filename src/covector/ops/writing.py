@@ -107,7 +107,7 @@ def _declare(name: str, update: Rule, read: Rule, lanes: Rule, samples: Sequence
 # Like `slice`, but never a view: the array that was read from stays free to be changed in place.
 def _read(x: Any, *, index: tuple[Any, ...]) -> Any:
     out = x[index]
-    return out.copy() if type(out) is np.ndarray else out
+    return out.copy("K") if type(out) is np.ndarray else out
 
 
 read_p = linear(

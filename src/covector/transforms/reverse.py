@@ -12,7 +12,7 @@ from ..core.buffer import as_buffer
 from ..core.cotangents import Pending, add_cotangent
 from ..core.mutation import adopt, is_alone, isolate, mutate, newest, write
 from ..core.primitive import Primitive, bind
-from ..core.protect import COPY_BELOW, Holds, fixed
+from ..core.protect import COPY_BELOW, Holds, fixed, same_layout
 from ..core.surface import TracedArray, TracedValue
 from ..core.tracer import Trace, Tracer, newest_level, snapshot, start
 from ..core.values import WEAK_FAMILIES, Shape, aval_of, dtype_of, shape_of, strong
@@ -99,7 +99,7 @@ class ReverseTrace(Trace):
         if type(x) is not _ndarray:
             return fixed(x) if isinstance(x, _ndarray) else snapshot(x)
         if self.escapes or x.nbytes <= COPY_BELOW:
-            return x.copy("K")  # the memory layout shows in order="A" and "K"
+            return x.copy("K") if x.flags.forc else same_layout(x)
         if self.holds is None:
             self.holds = Holds()
         return self.holds.protect(x)

@@ -12,6 +12,7 @@ import numpy as np
 import optree
 
 from ..core import tree
+from ..core.buffer import as_buffer
 from ..core.protect import Holds
 from ..core.values import shape_of
 from .arguments import check_callable, check_leaf, fun_name, output_leaves, own
@@ -124,7 +125,10 @@ def _run(
     holds = Holds()
     try:
         with bound_axis(axis_name, trace):
-            values = [trace.tracer(holds.argument(x)) if m else x for x, m in zip(leaves, mapped, strict=True)]
+            values = [
+                trace.tracer(holds.argument(x)) if m else as_buffer(trace, holds.argument(x), any_dtype=True)
+                for x, m in zip(leaves, mapped, strict=True)
+            ]
             args, kwargs = tree.unflatten(treedef, values)
             out, out_treedef = output_leaves(fun(*args, **kwargs), "vmap", fun)
         trace.close()
