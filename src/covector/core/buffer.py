@@ -11,11 +11,12 @@ import numpy as np
 from .errors import TracerConversionError, caller
 from .mutation import isolate
 from .primitive import Primitive
-from .surface import TracedArray
+from .surface import TracedArray, TracedValue
 from .tracer import Trace, Tracer, running
+from .values import shape_of
 from .views import Root
 
-__all__ = ["Buffer", "BufferTrace", "as_buffer", "buffer", "plain_of"]
+__all__ = ["Buffer", "BufferTrace", "BufferValue", "as_buffer", "buffer", "plain_of"]
 
 
 class BufferTrace(Trace):
@@ -43,12 +44,12 @@ class BufferTrace(Trace):
 
     def wrap(self, out: Any, any_dtype: bool = False) -> Any:
         """Return a result as a buffer if it is an array that one may want to write to."""
-        if type(out) is np.ndarray and out.ndim and (any_dtype or out.dtype.kind in "fc"):
-            return Buffer(self, out)
+        if type(out) is np.ndarray and (any_dtype or (out.ndim and out.dtype.kind in "fc")):
+            return self.lift(out)
         return out
 
     def lift(self, value: Any) -> Tracer:
-        return Buffer(self, value)
+        return (Buffer if shape_of(value) else BufferValue)(self, value)
 
     def write(self, x: Tracer, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> None:
         if not self.alive:
@@ -57,8 +58,8 @@ class BufferTrace(Trace):
         primitive.update(x.value, *[a.value if isinstance(a, Tracer) else a for a in args], **params)
 
 
-class Buffer(TracedArray):
-    """A plain array behind a handle, because plain arrays cannot be made to hold traced values."""
+class BufferValue(TracedValue):
+    """A plain array of no dimensions behind a handle, and the base of `Buffer`."""
 
     __slots__ = ()
 
@@ -68,8 +69,8 @@ class Buffer(TracedArray):
         self.value = value
 
     def clone(self) -> Tracer:
-        trace = self._trace
-        return Buffer(trace, self.value)  # type: ignore[arg-type]
+        trace: Any = self._trace
+        return trace.lift(self.value)  # type: ignore[no-any-return]
 
     def constant(self) -> Any:
         self._trace.check_alive("a transform")
@@ -99,13 +100,25 @@ class Buffer(TracedArray):
     def tobytes(self, order: str = "C") -> bytes:
         return self.value.tobytes(order)  # type: ignore[no-any-return]
 
+    def __float__(self) -> float:  # type: ignore[override]
+        return float(self.constant())
+
+    def __complex__(self) -> complex:  # type: ignore[override]
+        return complex(self.constant())
+
+
+class Buffer(TracedArray, BufferValue):
+    """A plain array behind a handle, because plain arrays cannot be made to hold traced values."""
+
+    __slots__ = ()
+
 
 def buffer(array: Any) -> Any:
     """Return the fresh `array` as a buffer while a transform runs in this thread, else as it is."""
     owner = running()
-    if owner is None or type(array) is not np.ndarray or not array.ndim or array.dtype.kind not in "biufc":
+    if owner is None or type(array) is not np.ndarray or array.dtype.kind not in "biufc":
         return array
-    return Buffer(BufferTrace(owner), array)
+    return BufferTrace(owner).lift(array)
 
 
 def as_buffer(owner: Trace, out: Any, any_dtype: bool = False) -> Any:
@@ -117,4 +130,4 @@ def as_buffer(owner: Trace, out: Any, any_dtype: bool = False) -> Any:
 
 def plain_of(x: Any) -> Any:
     """Return the plain array of a buffer that holds no traced value; anything else as it is."""
-    return x.constant() if isinstance(x, Buffer) else x
+    return x.constant() if isinstance(x, BufferValue) else x

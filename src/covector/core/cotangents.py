@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .mutation import is_alone, write
 from .primitive import PRIMITIVES
 from .tracer import Tracer
 from .values import Shape, dtype_of, shape_of
@@ -40,6 +41,10 @@ class Scatter:
             total[self.index] += self.values
         else:
             np.add.at(total, self.index, self.values)
+
+    def basic(self) -> bool:
+        """Whether the index consists of integers and slices."""
+        return all(i is None or i is Ellipsis or isinstance(i, int | slice) for i in self.index)
 
     def places(self) -> Any:
         """The positions written to, in the array laid out flat; one per element of `values`."""
@@ -180,6 +185,12 @@ def _add_scatter(totals: list[Any], slot: int, ct: Scatter, shape: Shape, dtype:
     total = totals[slot]
     if ct.dtype != dtype:
         ct.values = narrow(ct.values, dtype)
+    if isinstance(total, Tracer) and ct.basic():
+        references = sys.getrefcount(total)
+        if is_alone(total, references):
+            read, store = PRIMITIVES["read"], PRIMITIVES["write"]
+            write(total, store, (read(total, index=ct.index) + ct.values,), {"index": ct.index})
+            return
     if isinstance(ct.values, Tracer) or isinstance(total, Tracer | Pending):
         if type(total) is not Pending:
             total = totals[slot] = Pending(shape, total)

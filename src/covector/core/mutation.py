@@ -71,7 +71,8 @@ def isolate(x: Tracer) -> None:
     """Make everything that `x` holds its own, copying what others may see."""
     for name in x._parts:
         part = getattr(x, name)
-        alone = is_alone(part, sys.getrefcount(part))
+        references = sys.getrefcount(part)
+        alone = is_alone(part, references)
         if type(part) is _ndarray:
             if not alone:
                 setattr(x, name, part.copy("K"))

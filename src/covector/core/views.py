@@ -135,6 +135,14 @@ class _Viewing:
             return self.value
         return _held_value(self)
 
+    def clone(self: Any) -> Any:
+        self._trace  # noqa: B018  # brings it up to date, which may change its class
+        return _PLAIN[type(self)].clone(self)  # type: ignore[attr-defined]
+
+    def constant(self: Any) -> Any:
+        self._trace  # noqa: B018
+        return _PLAIN[type(self)].constant(self)  # type: ignore[attr-defined]
+
     # They never change, and asking for them must not derive anything.
     @property
     def shape(self: Any) -> Any:
@@ -153,9 +161,19 @@ def _viewing(cls: type) -> type:
     """The class of views that otherwise are tracers of `cls`."""
     if cls not in _VIEWS:
         made = type(cls.__name__.replace("Array", "View"), (_Viewing, cls), {"__slots__": ()})
+        if not hasattr(cls, "__getitem__"):
+            made.__getitem__ = _zero_d_item  # type: ignore[attr-defined]
         _VIEWS[cls] = _VIEWS[made] = made
         _PLAIN[made] = cls
     return _VIEWS[cls]
+
+
+def _zero_d_item(self: Any, index: Any) -> Any:
+    if index is Ellipsis:
+        return self
+    if index == ():
+        return self.clone()
+    raise IndexError("too many indices for array: array is 0-dimensional")
 
 
 def is_view(x: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.buffer import Buffer, BufferTrace, plain_of
+from ..core.buffer import BufferTrace, plain_of
 from ..core.dispatch import FUNCTIONS, UFUNCS, as_operand
 from ..core.errors import ConcretizationError, TracerConversionError, caller
 from ..core.mutation import become, write
@@ -135,16 +135,16 @@ def store(x: Any, v: Any) -> None:
         else:
             assign_places(x, positions(x), v, unique=True)
         return
-    if isinstance(v, Tracer):
+    if not shape and is_array(x):
+        write(x, write_p, (v,), {"index": ()})
+    elif isinstance(v, Tracer):
         become(x, broadcast_to(v, shape).clone())
-    elif not shape:
-        become(x, x._trace.lift(np.array(v)))
     else:
         trace = x._trace
         owner = trace.owner if isinstance(trace, BufferTrace) else trace
         full = np.empty(shape, dtype_of(v))
         full[...] = v
-        become(x, Buffer(BufferTrace(owner), full))
+        become(x, BufferTrace(owner).lift(full))
 
 
 def _check_writeable(link: Any) -> None:

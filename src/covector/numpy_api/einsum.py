@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..core.dispatch import as_operand
 from ..core.values import dtype_of, shape_of
+from ..core.views import link_view
 from ..ops.complex_parts import astype
 from ..ops.contraction import contract_p
 from ..ops.reductions import sum_p
@@ -148,7 +149,18 @@ def einsum(
             raise TypeError(f"np.einsum: cannot cast an operand from {dtype_of(x)} to {common} by the rule {casting!r}")
     arrays = [x if dtype_of(x) == common else astype(x, common) for x in arrays]
     strategy = "greedy" if optimize in (False, True) else tuple(optimize) if isinstance(optimize, list) else optimize
-    return _evaluate(_program(subscripts, tuple(shape_of(x) for x in arrays), strategy), arrays)
+    program = _program(subscripts, tuple(shape_of(x) for x in arrays), strategy)
+    result = _evaluate(program, arrays)
+    if len(arrays) == 1 and set(program.inputs[0]) == set(program.output):
+        # Nothing is summed: a transpose or a diagonal, which is a view.
+        return link_view(result, arrays[0], partial(np.einsum, _subscripts(program)))
+    return result
+
+
+def _subscripts(program: _Program) -> str:
+    """The subscripts of a single operand, spelled out."""
+    names = {i: chr(ord("a") + k) for k, i in enumerate(dict.fromkeys(program.inputs[0]))}
+    return f"{''.join(names[i] for i in program.inputs[0])}->{''.join(names[i] for i in program.output)}"
 
 
 def _evaluate(program: _Program, arrays: list[Any]) -> Any:

@@ -330,7 +330,7 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * m
 # --- special values ---------------------------------------------------------------------------------------------------
 
 
-@implements(np.nan_to_num)
+@implements(np.nan_to_num, view=True)
 def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     if not copy and isinstance(x, Tracer):
         x[...] = nan_to_num(x, True, nan, posinf, neginf)

@@ -41,14 +41,14 @@ def getitem(x: Any, index: Any) -> Any:
     zero_d = Ellipsis in items if all(isinstance(i, _BASIC) or i is Ellipsis for i in items) else False
     items, x = _expand(x, items)
     if all(isinstance(i, _BASIC) for i in items):
-        return _basic(x, tuple(items), zero_d)
+        # With an ellipsis, an index of integers alone asks for an array of no dimensions, which is a view.
+        return _basic(x, (*items, Ellipsis) if zero_d and all(type(i) is int for i in items) else tuple(items))
     return _advanced(x, items, adjacent, one_mask=masks == 1)
 
 
-def _basic(x: Any, index: tuple[Any, ...], zero_d: bool = False) -> Any:
-    """A view; a number is one only if an ellipsis asks for an array of no dimensions."""
+def _basic(x: Any, index: tuple[Any, ...]) -> Any:
     out = (read_p if isinstance(x, Tracer) and is_written(x) else slice_p)(x, index=index)
-    if isinstance(out, TracedArray) or (zero_d and isinstance(out, Tracer)):
+    if isinstance(out, TracedArray) or (index[-1:] == (Ellipsis,) and isinstance(out, Tracer)):
         return link_view(out, x, operator.itemgetter(index), index=index)
     return out
 

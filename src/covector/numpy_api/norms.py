@@ -162,7 +162,7 @@ def cond(x: Any, p: Any = None) -> Any:
 def _inverse_or_nan(x: Any) -> Any:
     """The inverses of a stack of matrices, NaN for the singular ones."""
     singular = np.expand_dims(is_singular_p(x), (-2, -1))
-    return np.where(singular, np.nan, np.linalg.inv(np.where(singular, np.eye(x.shape[-1]), x)))
+    return np.where(singular, np.nan, np.linalg.inv(np.where(singular, np.eye(x.shape[-1], dtype=x.dtype), x)))
 
 
 @implements(np.linalg.matrix_rank)

@@ -88,13 +88,15 @@ def _is_view(a: Any, shape: tuple[int, ...]) -> bool:
 
 @implements(np.ravel, view=True)
 def ravel(a: Any, order: str = "C") -> Any:
-    if order == "K":
-        value = layout(a)
-        if value is not None and value.ndim > 1:
-            # Axes by decreasing stride, which is how NumPy walks through memory; ties keep their order.
-            a = transpose(a, sorted(range(value.ndim), key=lambda i: -abs(value.strides[i])))
-        order = "C"
-    return reshape(a, -1 if a.size else 0, _order(a, order))
+    held = layout(a)
+    if order == "K" and held is not None and held.ndim > 1:
+        # Axes by decreasing stride, which is how NumPy walks through memory; ties keep their order.
+        a = transpose(a, sorted(range(held.ndim), key=lambda i: -abs(held.strides[i])))
+        held = layout(a)
+    order = "C" if order == "K" else _order(a, order)
+    out = reshape(a, -1 if a.size else 0, order)
+    view = held is None or (held.flags.c_contiguous if order == "C" else held.flags.f_contiguous)
+    return out if view or not isinstance(out, Tracer) else out.clone()
 
 
 # --- order of axes ----------------------------------------------------------------------------------------------------

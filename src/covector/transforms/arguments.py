@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core import tree
-from ..core.buffer import Buffer
+from ..core.buffer import BufferValue
 from ..core.tracer import Tracer
 from ..core.values import dtype_of, is_plain, shape_of
 
@@ -105,7 +105,7 @@ def output_leaves(out: Any, transform: str, fun: Any) -> tuple[list[Any], tree.T
     for i, x in enumerate(leaves):
         if isinstance(x, Tracer):
             x._trace.check_alive(f"the output of {fun_name(fun)}")
-            if isinstance(x, Buffer):
+            if isinstance(x, BufferValue):
                 leaves[i] = x.constant().copy()
         elif type(x) is not _ndarray:
             path = tree.paths(treedef)[i]

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..core import tree
-from ..core.buffer import Buffer
+from ..core.buffer import BufferValue
 from ..core.cotangents import unshared, zeros
 from ..core.tracer import Tracer
 from ..core.values import Aval, aval_of
@@ -198,7 +198,7 @@ def lower_aux(trace: Any, aux: Any) -> Any:
     """Replace the tracers of `trace` inside the pytree `aux` by their values, copied if the tape outlives the call."""
     leaves, treedef = tree.flatten(aux)
     keep = escaped if getattr(trace, "escapes", False) else own
-    mine = [isinstance(x, Tracer) and (x._trace is trace or isinstance(x, Buffer)) for x in leaves]
+    mine = [isinstance(x, Tracer) and (x._trace is trace or isinstance(x, BufferValue)) for x in leaves]
     plain = [keep(x.value) if m else x for x, m in zip(leaves, mine, strict=True)]
     return tree.unflatten(treedef, plain)
 

@@ -274,7 +274,8 @@ def push_forward(tape: Tape, tangents: list[Any]) -> None:
 def _owned(entries: list[Any], slot: int) -> Any:
     """Take ``entries[slot]`` out of the list, copied if anybody else refers to it."""
     entry = entries[slot]
-    alone = is_alone(entry, sys.getrefcount(entry))
+    references = sys.getrefcount(entry)
+    alone = is_alone(entry, references)
     entries[slot] = None
     if type(entry) is _ndarray:
         return entry if alone else entry.copy("K")
