@@ -11,7 +11,7 @@ import numpy as np
 from .errors import TracerConversionError, caller
 from .mutation import isolate
 from .primitive import Primitive
-from .surface import TracedArray, TracedValue
+from .surface import TracedArray, TracedNumber, TracedValue
 from .tracer import Trace, Tracer, running
 from .values import shape_of
 from .views import Root
@@ -49,7 +49,7 @@ class BufferTrace(Trace):
         return out
 
     def lift(self, value: Any) -> Tracer:
-        return (Buffer if shape_of(value) else BufferValue)(self, value)
+        return (Buffer if shape_of(value) else BufferNumber)(self, value)
 
     def write(self, x: Tracer, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> None:
         if not self.alive:
@@ -105,6 +105,12 @@ class BufferValue(TracedValue):
 
     def __complex__(self) -> complex:  # type: ignore[override]
         return complex(self.constant())
+
+
+class BufferNumber(TracedNumber, BufferValue):
+    """A `BufferValue` that can be indexed."""
+
+    __slots__ = ()
 
 
 class Buffer(TracedArray, BufferValue):

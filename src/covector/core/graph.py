@@ -16,7 +16,7 @@ from .errors import ConcretizationError, CovectorError, NotDifferentiableError, 
 from .mutation import adopt
 from .primitive import PRIMITIVES, Primitive, bind
 from .protect import fixed
-from .surface import TracedArray, TracedValue
+from .surface import TracedArray, TracedNumber, TracedValue
 from .tracer import Trace, Tracer, snapshot
 from .values import Aval, Shape, aval_of
 
@@ -199,6 +199,12 @@ class GraphTracer(TracedValue):
         return repr(self._var)
 
 
+class GraphNumber(TracedNumber, GraphTracer):
+    """A `GraphTracer` of no dimensions."""
+
+    __slots__ = ()
+
+
 class GraphArray(TracedArray, GraphTracer):
     """A `GraphTracer` of one or more dimensions."""
 
@@ -222,7 +228,7 @@ class GraphTrace(Trace):
 
     def tracer(self, var: Var) -> GraphTracer:
         """Make a tracer of `var`."""
-        return (GraphArray if var.aval.shape else GraphTracer)(self, var)
+        return (GraphArray if var.aval.shape else GraphNumber)(self, var)
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         self.check_alive(primitive)

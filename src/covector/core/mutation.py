@@ -76,7 +76,9 @@ def isolate(x: Tracer) -> None:
         if type(part) is _ndarray:
             if not alone:
                 setattr(x, name, part.copy("K"))
-        elif isinstance(part, Tracer):
+        elif not isinstance(part, Tracer):
+            setattr(x, name, np.array(part))  # a number, which cannot be changed
+        else:
             if not alone:
                 part = part.clone()
                 setattr(x, name, part)

@@ -17,7 +17,7 @@ from .primitive import Primitive, bind
 from .tracer import Tracer, concrete
 from .values import Shape, dtype_of, shape_of
 
-__all__ = ["TracedArray", "TracedValue"]
+__all__ = ["TracedArray", "TracedNumber", "TracedValue"]
 
 _FAST = frozenset((np.ndarray, float, int, np.float64))
 _API_VERSIONS = (None, "2021.12", "2022.12", "2023.12", "2024.12")
@@ -308,6 +308,8 @@ class TracedValue(Tracer):
             raise ValueError(f"the array API version {api_version!r} is not supported; supported are {_API_VERSIONS}")
         return import_module("covector.numpy")
 
+    __dlpack__ = __dlpack_device__ = _no_conversion("DLPack", "use the value itself")
+
     def __repr__(self) -> str:
         return f"Traced({self._show()}, shape={self.shape}, dtype={self.dtype}, by {self._trace.name})"
 
@@ -335,6 +337,25 @@ class TracedValue(Tracer):
             f"pickling a value traced by {self._trace.name} at {caller()} would drop its derivative; "
             f"return it from the transformed function first"
         )
+
+
+class TracedNumber(TracedValue):
+    """A traced 0-d value as functions meet it: it can be indexed as NumPy's scalars can, by ``[()]``, None and ``...``.
+
+    NumPy takes what has ``__getitem__`` for a sequence, and on ``a[0] = t`` puts a message of its own in place of ours.
+    So when it asks for a number, the value first becomes one that cannot be indexed.
+    """
+
+    __slots__ = ()
+    __iter__ = None
+
+    def __getitem__(self, index: Any) -> Any:
+        return FUNCTIONS["getitem"](self, index)
+
+    def __float__(self) -> float:  # type: ignore[override]
+        kinds = [c for c in type(self).__mro__ if issubclass(c, TracedValue) and not hasattr(c, "__getitem__")]
+        self.__class__ = kinds[0]  # type: ignore[assignment]
+        return float(self)
 
 
 class TracedArray(TracedValue):

@@ -161,19 +161,9 @@ def _viewing(cls: type) -> type:
     """The class of views that otherwise are tracers of `cls`."""
     if cls not in _VIEWS:
         made = type(cls.__name__.replace("Array", "View"), (_Viewing, cls), {"__slots__": ()})
-        if not hasattr(cls, "__getitem__"):
-            made.__getitem__ = _zero_d_item  # type: ignore[attr-defined]
         _VIEWS[cls] = _VIEWS[made] = made
         _PLAIN[made] = cls
     return _VIEWS[cls]
-
-
-def _zero_d_item(self: Any, index: Any) -> Any:
-    if index is Ellipsis:
-        return self
-    if index == ():
-        return self.clone()
-    raise IndexError("too many indices for array: array is 0-dimensional")
 
 
 def is_view(x: Any) -> bool:

@@ -11,7 +11,7 @@ from ..core.buffer import as_buffer
 from ..core.errors import ConcretizationError, caller
 from ..core.mutation import adopt, isolate, mutate
 from ..core.primitive import Primitive
-from ..core.surface import TracedArray, TracedValue
+from ..core.surface import TracedArray, TracedNumber, TracedValue
 from ..core.tracer import Trace, Tracer, snapshot
 from ..core.values import Shape, shape_of
 
@@ -59,6 +59,12 @@ class BatchTracer(TracedValue):
         return f"one of {self.value!r}"
 
 
+class BatchNumber(TracedNumber, BatchTracer):
+    """A `BatchTracer` of no dimensions."""
+
+    __slots__ = ()
+
+
 class BatchArray(TracedArray, BatchTracer):
     """A `BatchTracer` of one or more dimensions."""
 
@@ -77,7 +83,7 @@ class BatchTrace(Trace):
 
     def tracer(self, value: Any) -> BatchTracer:
         """Make a tracer of one lane of `value`, whose first axis is the batch."""
-        return (BatchArray if len(shape_of(value)) > 1 else BatchTracer)(self, value)
+        return (BatchArray if len(shape_of(value)) > 1 else BatchNumber)(self, value)
 
     def lift(self, value: Any) -> Tracer:
         return self.tracer(np.broadcast_to(value, (self.size, *shape_of(value))))

@@ -12,7 +12,7 @@ from ..core.buffer import plain_of
 from ..core.graph import Equation, Graph, GraphTrace, GraphTracer, Var, record
 from ..core.primitive import Primitive, bind
 from ..core.protect import fixed
-from ..core.surface import TracedArray
+from ..core.surface import TracedArray, TracedNumber
 from ..core.tracer import Trace, Tracer
 from ..core.values import Aval, Shape, aval_of, is_plain, shape_of
 from .arguments import check_callable, output_leaves
@@ -51,6 +51,10 @@ class _RecordTracer(GraphTracer):
         return repr(self.value)
 
 
+class _RecordNumber(TracedNumber, _RecordTracer):
+    __slots__ = ()
+
+
 class _RecordArray(TracedArray, _RecordTracer):
     __slots__ = ()
 
@@ -78,7 +82,7 @@ class _RecordTrace(GraphTrace):
 
     def make(self, var: Var, value: Any, lanes: frozenset[Trace] = frozenset()) -> _RecordTracer:
         """Make a tracer of a variable and its value."""
-        tracer = (_RecordArray if shape_of(value) else _RecordTracer)(self, var, value)
+        tracer = (_RecordArray if shape_of(value) else _RecordNumber)(self, var, value)
         tracer.lanes = lanes
         return tracer
 

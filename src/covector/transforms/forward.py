@@ -10,7 +10,7 @@ import numpy as np
 from ..core.buffer import as_buffer
 from ..core.mutation import adopt, isolate, mutate
 from ..core.primitive import Primitive, bind
-from ..core.surface import TracedArray, TracedValue
+from ..core.surface import TracedArray, TracedNumber, TracedValue
 from ..core.tracer import Trace, Tracer, snapshot
 from ..core.values import WEAK_FAMILIES, Shape, dtype_of, shape_of, strong
 from .grad_mode import blocked_level
@@ -38,6 +38,12 @@ class ForwardTracer(TracedValue):
         return trace.tracer(self.value, self.tangent)  # type: ignore[no-any-return]
 
 
+class ForwardNumber(TracedNumber, ForwardTracer):
+    """A `ForwardTracer` of no dimensions."""
+
+    __slots__ = ()
+
+
 class ForwardArray(TracedArray, ForwardTracer):
     """A `ForwardTracer` of one or more dimensions."""
 
@@ -62,7 +68,7 @@ class ForwardTrace(Trace):
         """Make a tracer, unless the tangent is None."""
         if tangent is None:
             return value
-        return (ForwardArray if shape_of(value) else ForwardTracer)(self, value, tangent)
+        return (ForwardArray if shape_of(value) else ForwardNumber)(self, value, tangent)
 
     def lift(self, value: Any) -> Tracer:
         return self.tracer(value, np.zeros(shape_of(value), dtype_of(value)))  # type: ignore[no-any-return]
@@ -119,4 +125,4 @@ class ForwardTrace(Trace):
             return tuple(self.tracer(x, t) for x, t in zip(out, tangent, strict=True))
         if tangent is None:
             return as_buffer(self, out)
-        return (ForwardArray if out.shape else ForwardTracer)(self, out, tangent)
+        return (ForwardArray if out.shape else ForwardNumber)(self, out, tangent)

@@ -13,7 +13,7 @@ from ..core.cotangents import Pending, add_cotangent
 from ..core.mutation import adopt, is_alone, isolate, mutate, newest, write
 from ..core.primitive import Primitive, bind
 from ..core.protect import COPY_BELOW, Holds, fixed, same_layout
-from ..core.surface import TracedArray, TracedValue
+from ..core.surface import TracedArray, TracedNumber, TracedValue
 from ..core.tracer import Trace, Tracer, newest_level, snapshot, start
 from ..core.values import WEAK_FAMILIES, Shape, aval_of, dtype_of, shape_of, strong
 from .grad_mode import blocked_level
@@ -47,6 +47,12 @@ class ReverseTracer(TracedValue):
         trace: Any = self._trace
         trace.cloned.add(self.slot)
         return trace.tracer(self.value, self.slot)  # type: ignore[no-any-return]
+
+
+class ReverseNumber(TracedNumber, ReverseTracer):
+    """A `ReverseTracer` of no dimensions."""
+
+    __slots__ = ()
 
 
 class ReverseArray(TracedArray, ReverseTracer):
@@ -112,7 +118,7 @@ class ReverseTrace(Trace):
 
     def tracer(self, value: Any, slot: int) -> ReverseTracer:
         """Make a tracer of `value`."""
-        return (ReverseArray if shape_of(value) else ReverseTracer)(self, value, slot)
+        return (ReverseArray if shape_of(value) else ReverseNumber)(self, value, slot)
 
     def lift(self, value: Any) -> Tracer:
         return self.tracer(value, 0)
@@ -192,7 +198,7 @@ class ReverseTrace(Trace):
         if primitive.writes:
             kept = False  # a new array: the old one has not moved
         tape.append((primitive, values, params, kept, parents))
-        return (ReverseArray if out.shape else ReverseTracer)(self, out, slot)
+        return (ReverseArray if out.shape else ReverseNumber)(self, out, slot)
 
 
 @np.errstate(all="ignore")
@@ -275,11 +281,13 @@ def _owned(entries: list[Any], slot: int) -> Any:
     """Take ``entries[slot]`` out of the list, copied if anybody else refers to it."""
     entry = entries[slot]
     references = sys.getrefcount(entry)
-    alone = is_alone(entry, references)
+    alone = isinstance(entry, _ndarray | Tracer) and is_alone(entry, references)
     entries[slot] = None
-    if type(entry) is _ndarray:
-        return entry if alone else entry.copy("K")
-    return entry if alone else entry.clone()
+    return entry if alone else _copied(entry)
+
+
+def _copied(x: Any) -> Any:
+    return x.clone() if isinstance(x, Tracer) else np.array(x)  # an array also of a number
 
 
 def _change(x: Any, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
@@ -322,8 +330,7 @@ def _push_write(tangents: list[Any], slot: int, node: Any) -> None:
     elif moves:
         t = _owned(tangents, parents[0])
     else:
-        t = tangents[parents[0]]
-        t = t.copy("K") if type(t) is _ndarray else t.clone()
+        t = _copied(tangents[parents[0]])
     if tv is not None or not primitive.adds:
         t = _change(t, primitive, (x.dtype.type(0) if tv is None else tv, *indices), params)
     tangents[slot] = t
