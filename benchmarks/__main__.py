@@ -50,6 +50,13 @@ def _eager(options: argparse.Namespace) -> int:
     return 1 if any(row.failures for row in rows) else 0
 
 
+def _accuracy(options: argparse.Namespace) -> int:
+    limit_threads(1)
+    from .accuracy import main
+
+    return main(options.only, options.points, options.markdown)
+
+
 def _imports(options: argparse.Namespace) -> int:
     from .imports import main
 
@@ -61,6 +68,13 @@ def _memory(options: argparse.Namespace) -> int:
     from .memory import main
 
     return main(options.calls, options.seed)
+
+
+def _in_place(options: argparse.Namespace) -> int:
+    limit_threads(1)
+    from .in_place import main
+
+    return main(options.rounds, options.largest)
 
 
 def _profile(options: argparse.Namespace) -> int:
@@ -91,6 +105,12 @@ def parser() -> argparse.ArgumentParser:
     eager.add_argument("--markdown", type=Path, metavar="FILE", help="write the table for the documentation")
     eager.set_defaults(run=_eager)
 
+    accuracy = commands.add_parser("accuracy", help="first derivatives of all ufuncs against mpmath, in ulp")
+    accuracy.add_argument("--only", metavar="TEXT", default="", help="only the functions with TEXT in their name")
+    accuracy.add_argument("--points", type=_positive, default=30, help="points per argument (default: 30)")
+    accuracy.add_argument("--markdown", type=Path, metavar="FILE", help="write the table for the documentation")
+    accuracy.set_defaults(run=_accuracy)
+
     imports = commands.add_parser("imports", help="time of `import covector` against NumPy and optree")
     imports.add_argument("--processes", type=_positive, default=15, help="fresh processes each (default: 15)")
     imports.set_defaults(run=_imports)
@@ -99,6 +119,13 @@ def parser() -> argparse.ArgumentParser:
     memory.add_argument("--calls", type=_positive, default=200_000, help="number of calls (default: 200,000)")
     memory.add_argument("--seed", type=int, default=0, help="seed of the random programs (default: 0)")
     memory.set_defaults(run=_memory)
+
+    in_place = commands.add_parser(
+        "in-place", help="derivatives of code that fills arrays, against autograd with lists"
+    )
+    in_place.add_argument("--rounds", type=_positive, default=15, help="interleaved rounds (default: 15)")
+    in_place.add_argument("--largest", type=_positive, default=100_000, help="most steps of a loop (default: 100,000)")
+    in_place.set_defaults(run=_in_place)
 
     profile = commands.add_parser("profile", help="Python frames per operation and where the time goes")
     profile.add_argument("--only", metavar="TEXT", default="", help="only the cases with TEXT in their name")

@@ -1,4 +1,4 @@
-"""Write coverage.md from the registry of primitives and the dispatch tables. The site's build calls it."""
+"""Write coverage.md from `covector.coverage`, and from the registry of primitives. The site's build calls it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,29 @@ from typing import Any
 import numpy as np
 
 import covector  # noqa: F401  (declares the primitives)
-from covector.core.dispatch import FUNCTIONS, REFUSED, UFUNCS
+from covector import coverage
+from covector.core.dispatch import FUNCTIONS, UFUNCS
 from covector.core.primitive import PRIMITIVES, Primitive, Refuse, load_late_rules
 
 HEADER = """# Coverage
 
-What has a derivative rule, read from the registry when this page was built. *forward* is the Jacobian-vector product,
-*reverse* the vector-Jacobian product, *batch* the rule that `vmap` uses. Families: *elementwise* functions are given by
-their partial derivatives, *linear* and *multilinear* ones by their transposes, *weighted* reductions by the weights of
-a sum, *general* ones by their forward rule, which reverse mode transposes. *constant* functions return plain values and
-have derivative zero. *collective* primitives act on the named axes of `vmap`; *call* primitives stand for a whole
-function. Other families hold primitives whose rules are written out.
+Every public function of NumPy, every method and operator of arrays and every ufunc of scipy.special, as
+`python -m covector coverage` lists them. The table is found, not written: from the registry of rules, and by calling
+functions on samples under each transform. *jvp* is the Jacobian-vector product, *vjp* the vector-Jacobian product,
+*vmap* whether the function maps over a batch. *plain* stands for functions without derivative by nature: they give
+values, and their derivative is zero. What is refused raises an error that says what to use instead. "not in" names
+parameters in which a function has no derivative.
+
+"""
+
+PRIMITIVES_HEADER = """## Primitives: {}
+
+The operations that all of the above consist of. Families: *elementwise* functions are given by their partial
+derivatives, *linear* and *multilinear* ones by their transposes, *weighted* reductions by the weights of a sum,
+*general* ones by their forward rule, which reverse mode transposes. *constant* functions return plain values and have
+derivative zero. *collective* primitives act on the named axes of `vmap`; *call* primitives stand for a whole function.
+Other families hold primitives whose rules are written out.
+
 """
 
 PUBLIC = {"_riemann_zeta": "zeta", "_zeta": "zeta"}
@@ -62,16 +74,6 @@ def functions_of(primitive: Primitive) -> str:
     return ", ".join(f"`{name}`" for name in sorted({function_name(f) for f in (*primitive.numpy, *found)}))
 
 
-def functions() -> str:
-    """Render the functions that answer traced values, by the module users find them in."""
-    names = sorted({function_name(f) for f in (*UFUNCS, *FUNCTIONS) if not isinstance(f, str)})
-    by_module: dict[str, list[str]] = {}
-    for name in names:
-        by_module.setdefault(name.rpartition(".")[0], []).append(f"`{name.rpartition('.')[2]}`")
-    rows = [(f"`{module}`", len(members), ", ".join(members)) for module, members in sorted(by_module.items())]
-    return f"## Functions: {len(names)}\n\n" + table(("module", "count", "functions"), rows)
-
-
 def families() -> Iterable[str]:
     """Render one table of primitives per family."""
     by_family: dict[str, list[Primitive]] = {}
@@ -89,11 +91,8 @@ def families() -> Iterable[str]:
 def render() -> str:
     """Return the page."""
     load_late_rules()
-    parts = [HEADER, "\n", functions(), f"\n## Primitives: {len(PRIMITIVES)}\n\n", *families()]
-    if REFUSED:
-        rows = sorted((f"`{function_name(f)}`", reason) for f, reason in REFUSED.items())
-        parts += ["## Functions that say what to use instead\n\n", table(("function", "instead"), rows)]
-    return "".join(parts)
+    parts = [HEADER, coverage.as_markdown(coverage.table()), PRIMITIVES_HEADER.format(len(PRIMITIVES)), *families()]
+    return "".join(parts).rstrip() + "\n"
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ from .transforms import (
 from .tree import register_dataclass, register_pytree_node
 
 if TYPE_CHECKING:
-    from . import functional, testing
+    from . import functional, numpy, scipy, testing
 
 __version__ = "0.1.0"
 
@@ -104,7 +104,7 @@ __all__ = [
 ]
 
 # Submodules that few programs use; they load on first use.
-_LATE = ("functional", "testing")
+_LATE = ("functional", "numpy", "scipy", "testing")
 
 if not TYPE_CHECKING:  # else every misspelt name would pass
 

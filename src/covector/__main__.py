@@ -53,7 +53,30 @@ def demo(parsers: Parsers) -> None:
     parser.set_defaults(run=run)
 
 
-COMMANDS: tuple[Callable[[Parsers], None], ...] = (demo,)
+def coverage(parsers: Parsers) -> None:
+    """Say of every function of NumPy and scipy.special whether it is differentiable."""
+    parser = parsers.add_parser(
+        "coverage",
+        help="say of every function of NumPy and scipy.special whether it is differentiable",
+        description="Lists the public functions of NumPy, the methods of arrays and the ufuncs of scipy.special, each "
+        "differentiable (by jvp, vjp, vmap), without derivative by nature, or refused with what works instead. "
+        "Exit status 1 if one of them is unknown.",
+    )
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--missing", action="store_true", help="only what is refused or unknown")
+
+    def run(arguments: argparse.Namespace) -> int:
+        from .coverage import REFUSED, UNKNOWN, as_json, as_text, summary, table
+
+        rows = table()
+        shown = [r for r in rows if r.verdict in (REFUSED, UNKNOWN)] if arguments.missing else rows
+        print(as_json(shown) if arguments.json else as_text(shown, summary(rows)))
+        return int(any(r.verdict == UNKNOWN for r in rows))
+
+    parser.set_defaults(run=run)
+
+
+COMMANDS: tuple[Callable[[Parsers], None], ...] = (demo, coverage)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

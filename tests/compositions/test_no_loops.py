@@ -84,6 +84,9 @@ def test_implementations_run_once_for_all_lanes(case: Case) -> None:
             assert counts[1].get(case.primitive.name, 0) <= 1
 
 
+# LAPACK offers these for one matrix at a time and NumPy has no stacked form: they call it once for each matrix.
+ONE_BY_ONE = {"driver_eigh", "logm", "logm_derivative", "pivoted_order", "sylvester"}
+
 FIRST = one_each(cases(lambda c: bool(c.args) and all(np.size(x) for x in c.args)))
 
 
@@ -93,7 +96,7 @@ def test_python_does_the_same_work_for_all_numbers_of_lanes(case: Case) -> None:
         small, large = batch(case, 3), batch(case, 6)
         fun(*small), fun(*large)
         counts = [instructions(lambda fun=fun, xs=xs: fun(*xs)) for xs in (small, large)]
-        assert counts[0] == counts[1], name
+        assert (counts[0] == counts[1]) != (case.primitive.name in ONE_BY_ONE), name
 
 
 def test_the_counter_sees_loops() -> None:

@@ -19,7 +19,7 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 # Lower to higher. A folder imports itself and what stands before it.
 LAYERS = ("core", "ops", "numpy_api", "transforms", "control", "compiler")
 # These sit on top of the layers, next to each other; nothing in a layer may import them.
-ON_TOP = ("sparse", "distributed", "scipy", "functional", "testing", "demo", "errors", "tree")
+ON_TOP = ("sparse", "distributed", "scipy", "numpy", "functional", "testing", "coverage", "demo", "errors", "tree")
 # The package's own face: it imports everything, and nothing in a layer may go through it.
 FACE = ("__init__", "__main__")
 # What may be imported when ``import covector`` runs. Everything else loads on first use.

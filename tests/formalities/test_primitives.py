@@ -33,6 +33,10 @@ WANTED: dict[str, tuple[Callable[[Sequence[Any]], bool], dict[str, str]]] = {
         lambda args: any(dtype_of(x).name in ("float32", "complex64") for x in args),
         {
             "cofactor_derivative": "its second derivatives in float32 drown in the rounding of differences",
+            **dict.fromkeys(
+                (f"mathieu_{kind}_{i}" for kind in ("cem", "sem") for i in (0, 1)),
+                "their slopes per degree in float32 drown in the rounding of differences",
+            ),
         },
     ),
     "empty": (

@@ -91,7 +91,6 @@ REFUSED_SCALAR: dict[str, Callable[[Any], Any]] = {
     "np.c_": lambda t: np.c_[t, 1.0],
     "np.vectorize": lambda t: np.vectorize(lambda x: x * x)(t),
     "np.frompyfunc": lambda t: np.frompyfunc(lambda x: x * x, 1, 1)(t),
-    "np.piecewise": lambda t: np.piecewise(t, [t < 0, t >= 0], [0.0, 1.0]),
     "np.broadcast": lambda t: np.broadcast(t, PLAIN),
     "a[t]": lambda t: PLAIN[t],
     "np.random.normal": lambda t: np.random.normal(t),
@@ -129,7 +128,6 @@ REFUSED_ARRAY: dict[str, Callable[[Any], Any]] = {
     "t.view": lambda t: t.view(),
     "t.setflags": lambda t: t.setflags(write=True),
     "np.vectorize": lambda t: np.vectorize(lambda x: x * x)(t),
-    "np.piecewise": lambda t: np.piecewise(t, [t < 0, t >= 0], [0.0, 1.0]),
     "np.random.choice": lambda t: np.random.choice(t),
     "Generator.permutation": lambda t: np.random.default_rng(0).permutation(t),
     "np.ndenumerate": lambda t: list(np.ndenumerate(t)),
@@ -271,8 +269,6 @@ def test_conversions_name_the_form_that_works() -> None:
         cv.grad(lambda t: np.sum(np.array([t, t])))(1.0)
     with pytest.raises(TracerConversionError, match=r"np\.sin\(t\)"):
         cv.grad(lambda t: math.sin(t))(1.0)
-    with pytest.raises(NotDifferentiableError, match=r"np\.where"):
-        cv.grad(lambda t: np.piecewise(t, [t < 0], [0.0]))(1.0)
     with pytest.raises(NotDifferentiableError, match="toarray"):
         cv.grad(lambda t: np.sum(t @ CSR))(np.ones(3))
 

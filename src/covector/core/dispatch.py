@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -72,8 +74,9 @@ def _describe(function: Any) -> str:
     name = getattr(function, "__name__", repr(function))
     module = getattr(function, "__module__", None) or ("numpy" if isinstance(function, np.ufunc) else "")
     if isinstance(function, np.ufunc) and getattr(np, name, None) is not function:
-        module = "scipy.special"
-    return f"{module}.{name}".removeprefix(".").replace("numpy.", "np.", 1)
+        special = getattr(sys.modules.get("scipy.special"), name, None)
+        module = "scipy.special" if getattr(special, "__wrapped__", special) is function else "the ufunc "
+    return f"{module}.{name}".removeprefix(".").replace("the ufunc .", "the ufunc ").replace("numpy.", "np.", 1)
 
 
 def array_ufunc(self: Tracer, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -85,6 +88,8 @@ def array_ufunc(self: Tracer, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
         if handler is None:
             raise _unsupported(ufunc, self)
     if method == "__call__" and not kwargs:
+        if type(inputs[0]) is np.ndarray and ufunc in _HORNER and inputs[0].ndim:
+            _check_polynomial(self)
         for x in inputs:
             if not isinstance(x, _OPERANDS):
                 inputs = tuple(as_operand(y, _describe(ufunc)) for y in inputs)
@@ -92,6 +97,23 @@ def array_ufunc(self: Tracer, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
         # A primitive is bound right away: one frame less in every ufunc call.
         return bind(handler, inputs, {}) if type(handler) is Primitive else handler(*inputs)
     return UFUNC_METHODS[method](ufunc, *inputs, **kwargs)
+
+
+_HORNER = (np.add, np.subtract, np.multiply)
+_POLYNOMIALS = os.path.join(os.path.dirname(np.__file__), "polynomial")
+
+
+def _check_polynomial(t: Tracer) -> None:
+    """Raise if an evaluation function of `numpy.polynomial` combines arrays of coefficients with a traced array.
+
+    They ask ``isinstance(x, np.ndarray)`` to line up the axes of both, and would broadcast them wrongly.
+    """
+    if t.ndim and sys._getframe(2).f_code.co_filename.startswith(_POLYNOMIALS):
+        raise NotDifferentiableError(
+            f"an evaluation function of np.polynomial at {caller()} does not recognise a traced array and would "
+            f"combine it wrongly with coefficients of more than one dimension; give it one point at a time, or "
+            f"coefficients of one dimension, or use np.vander(x) @ coefficients"
+        )
 
 
 def array_function(self: Tracer, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -127,5 +149,10 @@ def _is_among(x: Any, args: Sequence[Any]) -> bool:
 
 def _unsupported(function: Any, tracer: Tracer) -> NotDifferentiableError:
     name = _describe(function)
-    reason = REFUSED.get(function, "it has no derivative rule; write it with functions that have one")
+    made = isinstance(function, np.ufunc) and name.startswith("the ufunc ")
+    reason = (
+        "it was made by np.frompyfunc; call the Python function itself, or use covector.numpy.vectorize"
+        if made
+        else REFUSED.get(function, "it has no derivative rule; write it with functions that have one")
+    )
     return NotDifferentiableError(f"{name} met a value traced by {tracer._trace.name} at {caller()}: {reason}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os.path
+import os
 import sys
 
 import numpy as np
@@ -28,6 +28,7 @@ def _folder(file: str, levels: int) -> str:
 
 
 _OURS = _folder(__file__, 2)
+_STANDARD = os.path.dirname(os.path.realpath(os.__file__)) + os.sep
 # SciPy lies beside NumPy; it is not imported for this.
 _LIBRARIES = tuple(os.path.join(_folder(np.__file__, 2), name) for name in ("numpy", "scipy", "optree"))
 
@@ -64,6 +65,10 @@ class DegenerateWarning(UserWarning):
     """Eigenvectors or singular vectors of equal values were differentiated; they are not determined one by one."""
 
 
+def _is_standard(name: str) -> bool:
+    return name.startswith(_STANDARD) and "site-packages" not in name and "dist-packages" not in name
+
+
 def caller() -> str:
     """Return ``"file:line"`` of the innermost frame that is neither ours nor NumPy's.
 
@@ -72,7 +77,7 @@ def caller() -> str:
     frame = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith(_OURS) and not name.startswith(_LIBRARIES):
+        if not name.startswith((_OURS, *_LIBRARIES, "<frozen")) and not _is_standard(name):
             return f"{name}:{frame.f_lineno}"
         if frame.f_back is None:
             break

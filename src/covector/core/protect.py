@@ -49,6 +49,8 @@ def same_layout(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def laid_out_like(x: np.ndarray[Any, Any], dtype: Any) -> np.ndarray[Any, Any]:
     """Return an array of zeros whose elements lie in memory as those of `x` do."""
+    if x.flags.forc:
+        return np.zeros_like(x, dtype, subok=False)
     steps = [s // x.itemsize for s in x.strides]
     if 0 in steps or not x.size:
         return np.zeros(x.shape, dtype)

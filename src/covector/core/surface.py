@@ -6,87 +6,21 @@ Everything forwards to the tables in `dispatch`, so an operator, a method and a 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from .dispatch import FUNCTIONS, UFUNCS, array_function, array_ufunc, as_operand, call_function
+from .dispatch import FUNCTIONS, array_function, array_ufunc, call_function
 from .errors import NotDifferentiableError, TracerConversionError, caller
-from .primitive import Primitive, bind
+from .methods import binary, in_place, method_of, no_conversion, no_method, own_method, unary
 from .tracer import Tracer, concrete
 from .values import Shape, dtype_of, shape_of
 
 __all__ = ["TracedArray", "TracedNumber", "TracedValue"]
 
-_FAST = frozenset((np.ndarray, float, int, np.float64))
 _API_VERSIONS = (None, "2021.12", "2022.12", "2023.12", "2024.12")
-_DEFER = (str, bytes, dict, set, type(None))
-
-
-def _binary(ufunc: np.ufunc, reflected: bool = False) -> Callable[[Any, Any], Any]:
-    def operator(self: TracedValue, other: Any) -> Any:
-        if type(other) not in _FAST and not isinstance(other, Tracer):
-            if isinstance(other, _DEFER) or _foreign(other):
-                return NotImplemented
-            other = as_operand(other, f"np.{ufunc.__name__}")
-        handler = UFUNCS[ufunc]
-        operands = (other, self) if reflected else (self, other)
-        return bind(handler, operands, {}) if type(handler) is Primitive else handler(*operands)
-
-    return operator
-
-
-def _foreign(x: object) -> bool:
-    """Whether `x` is an array of another library, which then gets its own chance to answer the operator."""
-    return hasattr(x, "__array_priority__") and not hasattr(x, "toarray") and not isinstance(x, np.generic | np.ndarray)
-
-
-def _in_place(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
-    def operator(self: TracedValue, other: Any) -> Any:
-        return FUNCTIONS["in-place"](ufunc, self, other)
-
-    return operator
-
-
-def _unary(ufunc: np.ufunc) -> Callable[[Any], Any]:
-    return lambda self: UFUNCS[ufunc](self)
-
-
-def _method(function: Any) -> Callable[..., Any]:
-    def method(self: TracedValue, *args: Any, **kwargs: Any) -> Any:
-        return call_function(function, (self, *args), kwargs)
-
-    method.__name__ = function.__name__
-    return method
-
-
-def _own_method(name: str) -> Callable[..., Any]:
-    """A method that is no function of NumPy's, registered as ``"ndarray.name"``."""
-
-    def method(self: TracedValue, *args: Any, **kwargs: Any) -> Any:
-        return FUNCTIONS[f"ndarray.{name}"](self, *args, **kwargs)
-
-    method.__name__ = name
-    return method
-
-
-def _no_method(name: str, instead: str) -> Callable[..., NoReturn]:
-    def method(self: TracedValue, *_: Any, **__: Any) -> NoReturn:
-        raise NotDifferentiableError(
-            f".{name}() on an array traced by {self._trace.name} at {caller()} is not supported; {instead}"
-        )
-
-    return method
-
-
-def _no_conversion(name: str, instead: str) -> Callable[..., NoReturn]:
-    def convert(self: TracedValue, *_: Any, **__: Any) -> NoReturn:
-        raise TracerConversionError(
-            f"{name} at {caller()} would drop the derivative of a value traced by {self._trace.name}; {instead}"
-        )
-
-    return convert
+_OF_MEMORY = ("strides", "flags", "data", "base", "ctypes", "getfield", "setfield", "__array_interface__")
 
 
 class TracedValue(Tracer):
@@ -159,40 +93,41 @@ class TracedValue(Tracer):
             f".flat on an array traced by {self._trace.name} at {caller()} is not supported; use .ravel()"
         )
 
-    __add__, __radd__, __iadd__ = _binary(np.add), _binary(np.add, True), _in_place(np.add)
-    __sub__, __rsub__, __isub__ = _binary(np.subtract), _binary(np.subtract, True), _in_place(np.subtract)
-    __mul__, __rmul__, __imul__ = _binary(np.multiply), _binary(np.multiply, True), _in_place(np.multiply)
-    __truediv__, __rtruediv__ = _binary(np.true_divide), _binary(np.true_divide, True)
-    __itruediv__ = _in_place(np.true_divide)
-    __floordiv__, __rfloordiv__ = _binary(np.floor_divide), _binary(np.floor_divide, True)
-    __ifloordiv__ = _in_place(np.floor_divide)
-    __mod__, __rmod__, __imod__ = _binary(np.remainder), _binary(np.remainder, True), _in_place(np.remainder)
-    __divmod__, __rdivmod__ = _binary(np.divmod), _binary(np.divmod, True)
-    __pow__, __rpow__, __ipow__ = _binary(np.power), _binary(np.power, True), _in_place(np.power)
-    __matmul__, __rmatmul__, __imatmul__ = _binary(np.matmul), _binary(np.matmul, True), _in_place(np.matmul)
-    __and__, __rand__, __iand__ = _binary(np.bitwise_and), _binary(np.bitwise_and, True), _in_place(np.bitwise_and)
-    __or__, __ror__, __ior__ = _binary(np.bitwise_or), _binary(np.bitwise_or, True), _in_place(np.bitwise_or)
-    __xor__, __rxor__, __ixor__ = _binary(np.bitwise_xor), _binary(np.bitwise_xor, True), _in_place(np.bitwise_xor)
-    __lshift__, __rlshift__ = _binary(np.left_shift), _binary(np.left_shift, True)
-    __ilshift__ = _in_place(np.left_shift)
-    __rshift__, __rrshift__ = _binary(np.right_shift), _binary(np.right_shift, True)
-    __irshift__ = _in_place(np.right_shift)
+    __add__, __radd__, __iadd__ = binary(np.add), binary(np.add, True), in_place(np.add)
+    __sub__, __rsub__, __isub__ = binary(np.subtract), binary(np.subtract, True), in_place(np.subtract)
+    __mul__, __rmul__, __imul__ = binary(np.multiply), binary(np.multiply, True), in_place(np.multiply)
+    __truediv__, __rtruediv__ = binary(np.true_divide), binary(np.true_divide, True)
+    __itruediv__ = in_place(np.true_divide)
+    __floordiv__, __rfloordiv__ = binary(np.floor_divide), binary(np.floor_divide, True)
+    __ifloordiv__ = in_place(np.floor_divide)
+    __mod__, __rmod__, __imod__ = binary(np.remainder), binary(np.remainder, True), in_place(np.remainder)
+    __divmod__, __rdivmod__ = binary(np.divmod), binary(np.divmod, True)
+    __pow__, __rpow__, __ipow__ = binary(np.power), binary(np.power, True), in_place(np.power)
+    __matmul__, __rmatmul__, __imatmul__ = binary(np.matmul), binary(np.matmul, True), in_place(np.matmul)
+    __and__, __rand__, __iand__ = binary(np.bitwise_and), binary(np.bitwise_and, True), in_place(np.bitwise_and)
+    __or__, __ror__, __ior__ = binary(np.bitwise_or), binary(np.bitwise_or, True), in_place(np.bitwise_or)
+    __xor__, __rxor__, __ixor__ = binary(np.bitwise_xor), binary(np.bitwise_xor, True), in_place(np.bitwise_xor)
+    __lshift__, __rlshift__ = binary(np.left_shift), binary(np.left_shift, True)
+    __ilshift__ = in_place(np.left_shift)
+    __rshift__, __rrshift__ = binary(np.right_shift), binary(np.right_shift, True)
+    __irshift__ = in_place(np.right_shift)
     __lt__, __le__, __gt__, __ge__ = (
-        _binary(np.less),
-        _binary(np.less_equal),
-        _binary(np.greater),
-        _binary(np.greater_equal),
+        binary(np.less),
+        binary(np.less_equal),
+        binary(np.greater),
+        binary(np.greater_equal),
     )
-    __eq__, __ne__ = _binary(np.equal), _binary(np.not_equal)
-    __hash__ = None  # type: ignore[assignment]
+    __eq__, __ne__ = binary(np.equal), binary(np.not_equal)
     __neg__, __pos__, __abs__, __invert__ = (
-        _unary(np.negative),
-        _unary(np.positive),
-        _unary(np.absolute),
-        _unary(np.invert),
+        unary(np.negative),
+        unary(np.positive),
+        unary(np.absolute),
+        unary(np.invert),
     )
 
     def __round__(self, ndigits: int | None = None) -> Any:
+        if ndigits is None and not self.shape:
+            return round(self._number("round"))  # an integer, as of any number
         return FUNCTIONS[np.round](self, ndigits or 0)
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -223,25 +158,38 @@ class TracedValue(Tracer):
         value = self.value
         return value._number(purpose) if isinstance(value, TracedValue) else value
 
-    __float__ = _no_conversion(
+    __float__ = no_conversion(
         "float(t), a math.* function or an assignment a[i] = t into a plain array",
-        "use the NumPy function, such as np.sin(t), or build the array from its parts, as in np.stack([t, u])",
+        "use the NumPy function, such as np.sin(t); for a[i] = t make the array with np.zeros_like(t), or with "
+        "np.zeros(n) and `import covector.numpy as np`; np.stack([t, u]) builds an array from its parts",
     )
-    __complex__ = _no_conversion("complex(t)", "use t + 0j")
-    __array__ = _no_conversion(
+    __complex__ = no_conversion("complex(t)", "use t + 0j")
+    __array__ = no_conversion(
         "np.array(t), np.asarray(t) or a function that converts its argument to an array",
-        "use t itself, np.stack([t, u]) for np.array([t, u]), and NumPy functions that accept traced values",
+        "use t itself, np.stack([t, u]) for np.array([t, u]), `import covector.numpy as np` for np.array, np.full, "
+        "np.arange and np.vectorize, covector.scipy for functions of SciPy, and a @ t for a.dot(t)",
+        "to pick from a plain array with a batched index, use np.take_along_axis(a, i, 0), np.choose(i, a) or "
+        "np.where(mask, a, b)",
+    )
+    __bytes__ = no_conversion("bytes(t)", "return it through has_aux=True first")
+    __hash__ = no_conversion(  # type: ignore[assignment]
+        "hash(t), a dict key or a member of a set", "use a position in a list, or id(t)"
+    )
+    as_integer_ratio = no_conversion(
+        "a function of `statistics` or `fractions`", "use NumPy's, as in np.mean(np.stack([t, u]))"
     )
 
-    sum, prod, mean, std, var = (_method(f) for f in (np.sum, np.prod, np.mean, np.std, np.var))
-    max, min, ptp, all, any = (_method(f) for f in (np.max, np.min, np.ptp, np.all, np.any))
-    argmax, argmin, argsort, argpartition = (_method(f) for f in (np.argmax, np.argmin, np.argsort, np.argpartition))
-    cumsum, cumprod, nonzero, searchsorted = (_method(f) for f in (np.cumsum, np.cumprod, np.nonzero, np.searchsorted))
-    clip, round, conj, conjugate = (_method(f) for f in (np.clip, np.round, np.conj, np.conjugate))
-    dot, trace, diagonal, repeat, take = (_method(f) for f in (np.dot, np.trace, np.diagonal, np.repeat, np.take))
-    ravel, squeeze, swapaxes = (_method(f) for f in (np.ravel, np.squeeze, np.swapaxes))
-    flatten, fill, sort, partition = (_own_method(name) for name in ("flatten", "fill", "sort", "partition"))
-    put, choose = (_method(f) for f in (np.put, np.choose))
+    sum, prod, mean, std, var = (method_of(f) for f in (np.sum, np.prod, np.mean, np.std, np.var))
+    max, min, ptp, all, any = (method_of(f) for f in (np.max, np.min, np.ptp, np.all, np.any))
+    argmax, argmin, argsort, argpartition = (method_of(f) for f in (np.argmax, np.argmin, np.argsort, np.argpartition))
+    cumsum, cumprod, nonzero, searchsorted = (
+        method_of(f) for f in (np.cumsum, np.cumprod, np.nonzero, np.searchsorted)
+    )
+    clip, round, conj, conjugate = (method_of(f) for f in (np.clip, np.round, np.conj, np.conjugate))
+    dot, trace, diagonal, repeat, take = (method_of(f) for f in (np.dot, np.trace, np.diagonal, np.repeat, np.take))
+    ravel, squeeze, swapaxes = (method_of(f) for f in (np.ravel, np.squeeze, np.swapaxes))
+    flatten, fill, sort, partition = (own_method(name) for name in ("flatten", "fill", "sort", "partition"))
+    put, choose = (method_of(f) for f in (np.put, np.choose))
 
     def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Any:
         """Return the value in another shape."""
@@ -284,15 +232,15 @@ class TracedValue(Tracer):
         index = args[0] if len(args) == 1 else args
         return self[index] if isinstance(index, tuple) else flat[index]  # type: ignore[index]
 
-    resize = _no_method("resize", "use np.resize")
-    itemset = _no_method("itemset", "write x[i] = v")
-    setflags = _no_method("setflags", "a traced array is read-only")
-    byteswap = _no_method("byteswap", "use .astype")
-    tolist = _no_conversion(".tolist()", "iterate over the array instead")
-    tobytes = _no_conversion(".tobytes()", "return it through has_aux=True first")
-    tofile = _no_conversion(".tofile()", "return it through has_aux=True first")
-    dump = _no_conversion(".dump()", "return it through has_aux=True first")
-    dumps = _no_conversion(".dumps()", "return it through has_aux=True first")
+    resize = no_method("resize", "use np.resize")
+    itemset = no_method("itemset", "write x[i] = v")
+    setflags = no_method("setflags", "a traced array is read-only")
+    byteswap = no_method("byteswap", "use .astype")
+    tolist = no_conversion(".tolist()", "iterate over the array instead")
+    tobytes = no_conversion(".tobytes()", "return it through has_aux=True first")
+    tofile = no_conversion(".tofile()", "return it through has_aux=True first")
+    dump = no_conversion(".dump()", "return it through has_aux=True first")
+    dumps = no_conversion(".dumps()", "return it through has_aux=True first")
 
     def to_device(self, device: Any, /, *, stream: Any = None) -> Any:
         """Return the array itself: like NumPy's arrays it is on the CPU."""
@@ -308,7 +256,15 @@ class TracedValue(Tracer):
             raise ValueError(f"the array API version {api_version!r} is not supported; supported are {_API_VERSIONS}")
         return import_module("covector.numpy")
 
-    __dlpack__ = __dlpack_device__ = _no_conversion("DLPack", "use the value itself")
+    __dlpack__ = __dlpack_device__ = no_conversion("DLPack", "use the value itself")
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in _OF_MEMORY:
+                # An AttributeError, because NumPy and SciPy find out by hasattr what kind of object they have.
+                raise AttributeError(f".{name} tells how an array lies in memory; a traced value does not")
+            raise AttributeError(f"traced values have no attribute {name!r}")
 
     def __repr__(self) -> str:
         return f"Traced({self._show()}, shape={self.shape}, dtype={self.dtype}, by {self._trace.name})"

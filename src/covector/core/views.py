@@ -185,8 +185,12 @@ def link_view(
     index: Any = None,
     part: str | None = None,
     writeable: bool = True,
+    copied: bool = False,
 ) -> Any:
-    """Return `out`, just made by ``derive(parent)``, as a view of `parent` (plain arrays stay as they are)."""
+    """Return `out`, just made by ``derive(parent)``, as a view of `parent` (plain arrays stay as they are).
+
+    `copied` says that the elements were copied on the way, so that `out` does not lie in memory as a view would.
+    """
     if not isinstance(out, Tracer) or not isinstance(parent, Tracer):
         return out
     if out is parent or is_view(out):
@@ -197,7 +201,7 @@ def link_view(
     link.shape, link.dtype = out.shape, out.dtype
     out._link = link
     out.__class__ = _viewing(out.__class__)  # type: ignore[assignment]
-    if link.depth > _DEEP:
+    if link.depth > _DEEP or copied:
         positions(out)
     return out
 

@@ -12,9 +12,10 @@ from ..core.buffer import BufferTrace, plain_of
 from ..core.dispatch import FUNCTIONS, UFUNCS, as_operand
 from ..core.errors import ConcretizationError, TracerConversionError, caller
 from ..core.mutation import become, write
+from ..core.protect import laid_out_like
 from ..core.tracer import Tracer
 from ..core.values import dtype_of, is_weak, shape_of
-from ..core.views import is_array, is_view, positions, release
+from ..core.views import is_array, is_view, layout, positions, release
 from ..ops.complex_parts import astype, join_p
 from ..ops.indexing import gather_p
 from ..ops.writing import put_p, read_p, write_p
@@ -137,14 +138,26 @@ def store(x: Any, v: Any) -> None:
         return
     if not shape and is_array(x):
         write(x, write_p, (v,), {"index": ()})
-    elif isinstance(v, Tracer):
-        become(x, broadcast_to(v, shape).clone())
-    else:
-        trace = x._trace
-        owner = trace.owner if isinstance(trace, BufferTrace) else trace
-        full = np.empty(shape, dtype_of(v))
-        full[...] = v
-        become(x, BufferTrace(owner).lift(full))
+        return
+    held = layout(x)
+    if isinstance(v, Tracer):
+        content = broadcast_to(v, shape).clone()
+        if held is None or _alike(held, layout(content)):
+            become(x, content)
+            return
+    trace = x._trace
+    owner = trace.owner if isinstance(trace, BufferTrace) else trace
+    # In NumPy the new content goes into the memory of the old, whose order shows in ravel, reshape and rounding.
+    fresh = BufferTrace(owner).lift(np.empty(shape, x.dtype) if held is None else laid_out_like(held, x.dtype))
+    write(fresh, write_p, (v,), {"index": (Ellipsis,)})
+    become(x, fresh)
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether the elements of two arrays of the same shape have the same order in memory."""
+    if b is None or (a.flags.c_contiguous and b.flags.c_contiguous):
+        return True
+    return [s // a.itemsize for s in a.strides] == [s // b.itemsize for s in b.strides]
 
 
 def _check_writeable(link: Any) -> None:
@@ -165,13 +178,14 @@ def assign_places(x: Any, places: Any, v: Any, unique: bool) -> None:
         return
     if not unique and places.ndim:
         places, v = _last_of_each(places, v)
+    if not root.shape:
+        store(root, _whole(np.reshape(v, ()), part, root))
+        return
     at = np.unravel_index(places, root.shape)
     if not places.ndim:
         index = {"index": tuple(int(i) for i in at)}
         old = read_p(root, **index) if part else None
         write(root, write_p, (_whole(v, part, old),), index)
-    elif not root.shape:
-        store(root, _whole(np.reshape(v, ()), part, root))
     else:
         old = gather_p(root, *at, unique=True) if part else None
         write(root, put_p, (_whole(v, part, old), *at), {"unique": True})

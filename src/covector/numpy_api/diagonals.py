@@ -33,7 +33,7 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     i, j = _positions(a.shape[first], a.shape[second], int(offset))
     out = moveaxis(gather_p(moveaxis(a, (first, second), (0, 1)), i, j, unique=True), 0, -1)
     derive = partial(np.diagonal, offset=int(offset), axis1=first, axis2=second)
-    return link_view(out, a, derive, writeable=False)
+    return link_view(out, a, derive, writeable=False, copied=True)
 
 
 @implements(np.linalg.diagonal, view=True)

@@ -153,7 +153,7 @@ def einsum(
     result = _evaluate(program, arrays)
     if len(arrays) == 1 and set(program.inputs[0]) == set(program.output):
         # Nothing is summed: a transpose or a diagonal, which is a view.
-        return link_view(result, arrays[0], partial(np.einsum, _subscripts(program)))
+        return link_view(result, arrays[0], partial(np.einsum, _subscripts(program)), copied=True)
     return result
 
 

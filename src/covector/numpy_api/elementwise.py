@@ -178,13 +178,13 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
 def real(val: Any) -> Any:
     if dtype_of(val).kind != "c":
         return val
-    return link_view(real_p(val), val, _real_part, part="real")
+    return link_view(real_p(val), val, _real_part, part="real", copied=True)
 
 
 @implements(np.imag, view=True)
 def imag(val: Any) -> Any:
     if dtype_of(val).kind == "c":
-        return link_view(imag_p(val), val, _imaginary_part, part="imag")
+        return link_view(imag_p(val), val, _imaginary_part, part="imag", copied=True)
     zero = np.zeros(shape_of(val), dtype_of(val))
     zero.flags.writeable = False
     return zero if zero.shape else zero[()]

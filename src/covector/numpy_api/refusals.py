@@ -44,11 +44,5 @@ for _function in (np.packbits, np.unpackbits):
 for _function in (np.busday_count, np.busday_offset, np.is_busday, np.datetime_as_string):
     refuse(_function, "it works on dates; apply it outside the differentiated function")
 
-refuse(
-    np.piecewise,
-    "it calls its functions on parts of the array and assembles the results in place; "
-    "use np.where(x < 0, f(x), g(x)), or np.select for several cases",
-)
-
 for _function in (np.shares_memory, np.may_share_memory):
     refuse(_function, "traced values behave as separate arrays; leave the question out")

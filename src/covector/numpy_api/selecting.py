@@ -131,7 +131,7 @@ def sliding_window_view(
         starts = np.arange(out.shape[i] - n + 1)
         out = moveaxis(take(out, starts[:, None] + np.arange(n), i), i + 1, -1)
     derive = partial(np.lib.stride_tricks.sliding_window_view, window_shape=windows, axis=tuple(axes))
-    return link_view(out, x, derive, writeable=False)
+    return link_view(out, x, derive, writeable=False, copied=True)
 
 
 @implements(np.apply_along_axis)

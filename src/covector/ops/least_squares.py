@@ -12,7 +12,7 @@ from .families import constant, general
 from .linalg import mH
 from .samples import draw, sample
 
-__all__ = ["lstsq_p", "matrix_rank_p", "pinv_p"]
+__all__ = ["is_singular_p", "lstsq_p", "matrix_rank_p", "pinv_p"]
 
 
 # --- pseudo-inverse and rank ------------------------------------------------------------------------------------------
@@ -106,4 +106,19 @@ matrix_rank_p = constant(
     batch=_matrix_rank_batch,
     samples=[sample(np.diag([1.0, 2.0, 0.0]), 1e-12, relative=True, hermitian=False)],
     numpy=(np.linalg.matrix_rank,),
+)
+
+
+def _is_singular(a: Any) -> Any:
+    # A zero pivot of the LU factors is what makes np.linalg.inv raise; slogdet has the same pivots and does not.
+    with np.errstate(invalid="ignore"):
+        return np.isneginf(np.linalg.slogdet(a)[1])
+
+
+is_singular_p = constant(
+    "is_singular",
+    _is_singular,
+    aval=lambda a: Aval(a.shape[:-2], np.dtype(bool)),
+    batch=lambda trace, args, batched: is_singular_p(*args),
+    samples=[sample(np.diag([1.0, 2.0, 0.0])), sample(np.stack([np.eye(2), np.ones((2, 2))]), label="stack")],
 )

@@ -12,7 +12,7 @@ from .complex_parts import astype
 from .families import elementwise
 from .samples import binary, draw, sample, unary
 
-__all__ = ["cbrt", "float_power", "hypot", "power", "reciprocal", "sqrt", "square"]
+__all__ = ["cbrt", "float_power", "hypot", "power", "power_less_one", "reciprocal", "sqrt", "square"]
 
 _ndarray = np.ndarray
 _PLAIN = (int, float, complex, np.number)
@@ -48,9 +48,30 @@ def _power_of_base(out: Any, x: Any, y: Any) -> Any:
             return 0.5 / out
         if dtype_of(out).kind == "f":
             y = dtype_of(out).type(y)  # a float64 number would widen a float32 array
-        return y * power(x, y - 1)
+        less = y - 1
+        return y * power(x, less) if less + 1 == y else _by_quotient(out, x, y)
     zero = np.equal(y, 0)
-    return np.where(zero, 0, y * np.power(x, np.where(zero, 1, y - 1)))
+    less = np.where(zero, 1, y - 1)
+    direct = np.where(zero, 0, y * np.power(x, less))
+    if dtype_of(out).kind == "c":
+        return direct
+    inexact = np.logical_and(np.not_equal(less + 1, y), np.logical_not(zero))
+    return np.where(inexact, _by_quotient(out, np.where(inexact, x, 1), y), direct)
+
+
+def power_less_one(out: Any, x: Any, y: Any) -> Any:
+    """Return x^(y-1) for real positive x, given ``out = x**y``."""
+    less = y - 1
+    inexact = np.not_equal(less + 1, y)
+    usable = np.logical_and(inexact, np.logical_and(np.not_equal(out, 0), np.isfinite(out)))
+    return np.where(usable, out / np.where(usable, x, 1), np.power(x, less))
+
+
+def _by_quotient(out: Any, x: Any, y: Any) -> Any:
+    """y xʸ / x where y - 1 is rounded: the exponent's error times log x would be a relative error of the power."""
+    direct = np.logical_or(np.equal(x, 0), np.logical_or(np.equal(out, 0), np.isinf(out)))
+    quotient = y * (out / np.where(direct, 1, x))
+    return np.where(direct, y * np.power(np.where(direct, x, 1), y - 1), quotient)
 
 
 def _power_of_exponent(out: Any, x: Any, y: Any) -> Any:

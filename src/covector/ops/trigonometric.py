@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..core.values import dtype_of
 from .families import elementwise
 from .power import direction
 from .samples import binary, draw, sample, unary
 
-__all__ = ["sinc_derivative"]
+__all__ = ["sinc_derivative", "sine_and_cosine"]
 
 sin = elementwise("sin", np.sin, (lambda out, x: np.cos(x),), keeps_out=False, singular=False, samples=unary())
 cos = elementwise("cos", np.cos, (lambda out, x: -np.sin(x),), keeps_out=False, singular=False, samples=unary())
@@ -29,11 +30,44 @@ arctan = elementwise(
 
 sinh = elementwise("sinh", np.sinh, (lambda out, x: np.cosh(x),), keeps_out=False, singular=False, samples=unary())
 cosh = elementwise("cosh", np.cosh, (lambda out, x: np.sinh(x),), keeps_out=False, singular=False, samples=unary())
-tanh = elementwise(
-    "tanh", np.tanh, (lambda out, x: (1 - out) * (1 + out),), keeps=False, singular=False, samples=unary()
+
+
+def _sech_squared(x: Any) -> Any:
+    """4 e / (1 + e)² with e = exp(-2|x|): 1 - tanh² has no digits left for large x, and cosh overflows."""
+    if dtype_of(x).kind == "c":
+        e = np.exp(2 * np.where(np.less(np.real(x), 0), x, -x))
+        return 4 * e / np.square(1 + e)
+    e = np.absolute(x)
+    e *= -2
+    own = e if type(e) is np.ndarray else None
+    e = np.exp(e, out=own)
+    below = e + 1
+    below *= below
+    e *= 4
+    e /= below
+    return e
+
+
+sech_squared = elementwise(
+    "sech_squared", None, (lambda out, x: -2 * np.tanh(x) * out,), impl=_sech_squared, singular=False, samples=unary()
 )
+tanh = elementwise("tanh", np.tanh, (lambda out, x: sech_squared(x),), keeps_out=False, singular=False, samples=unary())
+
+
+def _root_of_one_plus_square(x: Any) -> Any:
+    """√(1 + x²), for real x without overflow: beyond 10⁹ it is |x| to the last digit."""
+    if dtype_of(x).kind == "c":
+        return np.sqrt(1 + np.square(x))
+    far = np.greater(np.absolute(x), 1e9)
+    return np.where(far, np.absolute(x), np.sqrt(1 + np.square(np.where(far, 0, x))))
+
+
 arcsinh = elementwise(
-    "arcsinh", np.arcsinh, (lambda out, x: 1 / np.sqrt(1 + np.square(x)),), keeps_out=False, samples=unary()
+    "arcsinh",
+    np.arcsinh,
+    (lambda out, x: 1 / _root_of_one_plus_square(x),),
+    keeps_out=False,
+    samples=[*unary(), sample(np.array([-1e200, 1e12]), label="huge")],
 )
 # Two roots: their product has the branch of arccosh, and neither overflows.
 arccosh = elementwise(
@@ -94,9 +128,21 @@ def _series(y: Any, order: int) -> Any:
     return total
 
 
-def _recurrence(y: Any, order: int) -> Any:
-    """From y s(y) = sin y, differentiated: y s⁽ⁿ⁾ + n s⁽ⁿ⁻¹⁾ = sin⁽ⁿ⁾ y; stable upwards where |y| > n."""
-    cycle = (np.sin(y), np.cos(y), -np.sin(y), -np.cos(y))
+def sine_and_cosine(x: Any) -> tuple[Any, Any]:
+    """sin πx and cos πx to the last digits also for large x and near their zeros."""
+    whole = np.rint(np.real(x))
+    sign = np.where(np.remainder(whole, 2) == 0, 1, -1).astype(whole.dtype)
+    part = x - whole
+    near_half = np.where(np.real(part) < 0, -part, part)
+    cosine = np.where(np.real(near_half) > 0.25, np.sin(math.pi * (0.5 - near_half)), np.cos(math.pi * part))
+    return sign * np.sin(math.pi * part), sign * cosine
+
+
+def _recurrence(x: Any, order: int) -> Any:
+    """From y s(y) = sin y, differentiated: y s⁽ⁿ⁾ + n s⁽ⁿ⁻¹⁾ = sin⁽ⁿ⁾ y with y = πx; stable upwards where |y| > n."""
+    sine, cosine = sine_and_cosine(x)
+    cycle = (sine, cosine, -sine, -cosine)
+    y = math.pi * x
     s = cycle[0] / y
     for n in range(1, order + 1):
         s = (cycle[n % 4] - n * s) / y
@@ -104,15 +150,16 @@ def _recurrence(y: Any, order: int) -> Any:
 
 
 def _sinc_derivative(x: Any, order: Any) -> Any:
-    y = math.pi * np.asarray(x)
-    out = np.empty(np.broadcast_shapes(y.shape, np.shape(order)), y.dtype)
-    y, order = np.broadcast_to(y, out.shape), np.broadcast_to(order, out.shape)
+    x = np.asarray(x)
+    x = x if x.dtype.kind in "fc" else x.astype(float)
+    out = np.empty(np.broadcast_shapes(x.shape, np.shape(order)), x.dtype)
+    x, order = np.broadcast_to(x, out.shape), np.broadcast_to(order, out.shape)
     for n in np.unique(order).astype(int).tolist():
         here = order == n
-        small = here & (np.abs(y) < n + 1)
+        small = here & (np.abs(x) < (n + 1) / math.pi)
         large = here & ~small
-        out[small] = math.pi**n * _series(y[small], n)
-        out[large] = math.pi**n * _recurrence(y[large], n)
+        out[small] = math.pi**n * _series(math.pi * x[small], n)
+        out[large] = math.pi**n * _recurrence(x[large], n)
     return out[()]
 
 

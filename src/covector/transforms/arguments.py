@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core import tree
 from ..core.buffer import BufferValue
+from ..core.errors import TracerConversionError
 from ..core.tracer import Tracer
 from ..core.values import dtype_of, is_plain, shape_of
 
@@ -107,7 +108,13 @@ def output_leaves(out: Any, transform: str, fun: Any) -> tuple[list[Any], tree.T
             x._trace.check_alive(f"the output of {fun_name(fun)}")
             if isinstance(x, BufferValue):
                 leaves[i] = x.constant().copy()
-        elif type(x) is not _ndarray:
+        elif type(x) is _ndarray:
+            if x.dtype.kind == "O":
+                raise TracerConversionError(
+                    f"{transform}: the output of {fun_name(fun)} holds an array of objects, which hides traced values "
+                    f"from the derivative; build it with np.stack([...]) or covector.numpy.array([...])"
+                )
+        else:
             path = tree.paths(treedef)[i]
             check_leaf(x, f"{transform}: the output{f' leaf {path}' if path else ''} of {fun_name(fun)}")
     return leaves, treedef

@@ -86,7 +86,14 @@ class BatchTrace(Trace):
         return (BatchArray if len(shape_of(value)) > 1 else BatchNumber)(self, value)
 
     def lift(self, value: Any) -> Tracer:
-        return self.tracer(np.broadcast_to(value, (self.size, *shape_of(value))))
+        if isinstance(value, Tracer):
+            return self.tracer(np.broadcast_to(value, (self.size, *value.shape)))
+        # Every lane laid out in memory as `value` is.
+        order = sorted(range(value.ndim), key=lambda i: -abs(value.strides[i]))
+        lanes = np.empty((self.size, *[value.shape[i] for i in order]), value.dtype)
+        lanes = lanes.transpose(0, *[1 + order.index(i) for i in range(value.ndim)])
+        lanes[...] = value
+        return self.tracer(lanes)
 
     def write(self, x: Tracer, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> None:
         """Write to all lanes of `x` at once; see `core.mutation.write`."""

@@ -3,6 +3,40 @@
 Loaded when the first of them meets a traced value; SciPy is loaded by then, because the user called it.
 """
 
-from . import bessel, elliptic, entropy, gamma, hypergeometric, integrals, normal, transformations
+from . import (
+    bessel,
+    carlson,
+    distributions,
+    elliptic,
+    entropy,
+    equations,
+    gamma,
+    goodness,
+    hypergeometric,
+    integrals,
+    more_integrals,
+    noncentral,
+    normal,
+    polynomials,
+    transformations,
+    zeta,
+)
 
-__all__ = ["bessel", "elliptic", "entropy", "gamma", "hypergeometric", "integrals", "normal", "transformations"]
+__all__ = [
+    "bessel",
+    "carlson",
+    "distributions",
+    "elliptic",
+    "entropy",
+    "equations",
+    "gamma",
+    "goodness",
+    "hypergeometric",
+    "integrals",
+    "more_integrals",
+    "noncentral",
+    "normal",
+    "polynomials",
+    "transformations",
+    "zeta",
+]

@@ -6,12 +6,13 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy import special as sc
 
 from ...core.dispatch import UFUNCS
+from ...core.values import dtype_of
 from ..families import elementwise
-from ..samples import unary
+from ..samples import sample, unary
 from .common import parameter, real_only, with_parameters
+from .ufuncs import sc
 
 _REAL = unary(-3.0, 3.0, complex_=False)
 _POSITIVE = unary(0.4, 4.0, complex_=False)
@@ -32,18 +33,53 @@ i1 = elementwise(
     "i1", sc.i1, (lambda out, x: 0.5 * (sc.i0(x) + sc.iv(2, x)),), singular=False, keeps_out=False, samples=_REAL
 )
 k0 = elementwise("k0", sc.k0, (lambda out, x: -sc.k1(x),), keeps_out=False, samples=_POSITIVE)
-k1 = elementwise("k1", sc.k1, (lambda out, x: -0.5 * (sc.k0(x) + sc.kv(2, x)),), keeps_out=False, samples=_POSITIVE)
+k1 = elementwise("k1", sc.k1, (lambda out, x: -(sc.k0(x) + out / x),), samples=_POSITIVE)
 
-i0e = elementwise("i0e", sc.i0e, (lambda out, x: sc.i1e(x) - np.sign(x) * out,), singular=False, samples=_POSITIVE)
+
+def _scaled_slope(direct: Any, v: Any, x: Any, sign: int, scale: float) -> Any:
+    """`direct`, or for large real x, where it cancels, the derivative of the asymptotic series (DLMF 10.40.1, 10.40.2).
+
+    scale/√x Σ aₖ(v) (sign/x)ᵏ has the derivative -scale/√x Σ (k + 1/2) aₖ(v) signᵏ/xᵏ⁺¹.
+    """
+    if dtype_of(x).kind == "c":
+        return direct
+    far = np.greater(x, 50 + 0.5 * v * v)
+    y = np.where(far, x, 50 + 0.5 * v * v)
+    term: Any = 1
+    total: Any = 0.5
+    for k in range(1, 21):
+        term = term * (sign * (4 * v * v - (2 * k - 1) ** 2) / (8 * k)) / y
+        total = total + (k + 0.5) * term
+    return np.where(far, -scale / np.sqrt(y) * (total / y), direct)
+
+
+_I_SCALE = 1 / math.sqrt(2 * math.pi)
+_K_SCALE = math.sqrt(math.pi / 2)
+
+
+i0e = elementwise(
+    "i0e",
+    sc.i0e,
+    (lambda out, x: _scaled_slope(sc.i1e(x) - np.sign(x) * out, 0.0, x, -1, _I_SCALE),),
+    singular=False,
+    samples=[*_POSITIVE, sample(70.0)],
+)
 i1e = elementwise(
     "i1e",
     sc.i1e,
-    (lambda out, x: 0.5 * (sc.i0e(x) + sc.ive(2, x)) - np.sign(x) * out,),
+    (lambda out, x: _scaled_slope(0.5 * (sc.i0e(x) + sc.ive(2, x)) - np.sign(x) * out, 1.0, x, -1, _I_SCALE),),
     singular=False,
     samples=_POSITIVE,
 )
-k0e = elementwise("k0e", sc.k0e, (lambda out, x: out - sc.k1e(x),), samples=_POSITIVE)
-k1e = elementwise("k1e", sc.k1e, (lambda out, x: out - 0.5 * (sc.k0e(x) + sc.kve(2, x)),), samples=_POSITIVE)
+k0e = elementwise(
+    "k0e", sc.k0e, (lambda out, x: _scaled_slope(out - sc.k1e(x), 0.0, x, 1, _K_SCALE),), samples=_POSITIVE
+)
+k1e = elementwise(
+    "k1e",
+    sc.k1e,
+    (lambda out, x: _scaled_slope(out - sc.k0e(x) - out / x, 1.0, x, 1, _K_SCALE),),
+    samples=[*_POSITIVE, sample(70.0)],
+)
 
 # --- any order --------------------------------------------------------------------------------------------------------
 
@@ -88,13 +124,16 @@ kv = elementwise(
     "kv", sc.kv, (parameter("kv", "v"), lambda out, v, z: -_mean(sc.kv, v, z)), keeps_out=False, samples=_ORDER_COMPLEX
 )
 kve = elementwise(
-    "kve", sc.kve, (parameter("kve", "v"), lambda out, v, z: out - _mean(sc.kve, v, z)), samples=_ORDER_COMPLEX
+    "kve",
+    sc.kve,
+    (parameter("kve", "v"), lambda out, v, z: _scaled_slope(out - _mean(sc.kve, v, z), v, z, 1, _K_SCALE)),
+    samples=_ORDER_COMPLEX,
 )
 
 
 def _ive_derivative(out: Any, v: Any, z: Any) -> Any:
     real_only("ive", z)
-    return _mean(sc.ive, v, z) - np.sign(z) * out
+    return _scaled_slope(_mean(sc.ive, v, z) - np.sign(z) * out, v, z, -1, _I_SCALE)
 
 
 ive = elementwise("ive", sc.ive, (parameter("ive", "v"), _ive_derivative), samples=_ORDER)

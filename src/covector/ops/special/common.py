@@ -11,7 +11,7 @@ from ...core.primitive import Refuse, Sample
 from ...core.values import dtype_of
 from ..samples import draw, sample
 
-__all__ = ["parameter", "real_only", "with_parameters"]
+__all__ = ["exp_square", "parameter", "product_error", "real_only", "with_parameters"]
 
 
 def parameter(function: str, name: str) -> Refuse:
@@ -43,3 +43,27 @@ def real_only(function: str, x: Any) -> None:
             f"scipy.special.{function} of a complex argument has no derivative rule (at {caller()}); "
             f"only that of a real argument is supported"
         )
+
+
+def exp_square(x: Any, factor: float) -> Any:
+    """Return exp(factor · x²), for a real x and |factor| ≤ 1 without the rounding error of x², which exp would magnify.
+
+    x² = h² + (x - h)(x + h) with h so short that its square is exact (as in fdlibm's erfc).
+    """
+    if dtype_of(x).kind == "c":
+        return np.exp(factor * x * x)
+    x = np.clip(x, -64, 64)  # exp overflows, or underflows, before
+    h = np.rint(16 * x) / 16
+    return np.exp(factor * (h * h)) * np.exp(factor * ((x - h) * (x + h)))
+
+
+def product_error(a: Any, b: Any, product: Any) -> Any:
+    """Return a·b - product exactly, for ``product = a * b`` in double precision (Dekker 1971)."""
+    a_high, b_high = _upper_half(a), _upper_half(b)
+    a_low, b_low = a - a_high, b - b_high
+    return ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+
+
+def _upper_half(x: Any) -> Any:
+    scaled = x * (4097.0 if dtype_of(x).itemsize == 4 else 134217729.0)
+    return scaled - (scaled - x)

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy import special as sc
 
 from ...core.dispatch import UFUNCS
 from ...core.primitive import Rule
@@ -14,6 +13,7 @@ from ...core.values import dtype_of
 from ..families import elementwise
 from ..samples import draw, sample, unary
 from .common import parameter
+from .ufuncs import sc
 
 _MODULUS = unary(-1.0, 0.9, complex_=False)
 

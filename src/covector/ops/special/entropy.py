@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import special as sc
 
 from ..families import elementwise
 from ..samples import binary, unary
+from .ufuncs import sc
 
 _PAIR = binary((0.3, 2.0), (0.3, 2.0), complex_=False)
 _REAL = unary(-3.0, 3.0, complex_=False)
@@ -26,6 +26,17 @@ def _log(x: Any, y: Any) -> Any:
 def _ratio(x: Any, y: Any) -> Any:
     """x / y, and 0 where both are 0."""
     return x / np.where(_both_zero(x, y), 1, y)
+
+
+def _log_ratio(x: Any, y: Any) -> Any:
+    """log(x/y) for positive numbers, also of nearly equal ones and where the ratio over- or underflows."""
+    ratio = _ratio(x, y)
+    far = np.logical_or(np.less(ratio, 1e-290), np.greater(ratio, 1e290))
+    near = np.less(np.absolute(ratio - 1), 0.5)
+    direct = np.log(np.where(np.logical_or(far, near), 1, ratio))
+    apart = np.log(np.where(far, x, 1)) - np.log(np.where(far, y, 1))
+    together = np.log1p((np.where(near, x, 1) - np.where(near, y, 1)) / np.where(near, y, 1))
+    return np.where(far, apart, np.where(near, together, direct))
 
 
 xlogy = elementwise(
@@ -52,7 +63,7 @@ rel_entr = elementwise(
     "rel_entr",
     sc.rel_entr,
     (
-        lambda out, x, y: np.where(_both_zero(x, y), 0, np.log(_ratio(x, y)) + 1),
+        lambda out, x, y: np.where(_both_zero(x, y), 0, _log_ratio(x, y) + 1),
         lambda out, x, y: -_ratio(x, y),
     ),
     keeps_out=False,
@@ -62,7 +73,7 @@ kl_div = elementwise(
     "kl_div",
     sc.kl_div,
     (
-        lambda out, x, y: np.where(_both_zero(x, y), 0, np.log(_ratio(x, y))),
+        lambda out, x, y: np.where(_both_zero(x, y), 0, _log_ratio(x, y)),
         lambda out, x, y: _ratio(y - x, y),
     ),
     keeps_out=False,
@@ -86,8 +97,8 @@ logit = elementwise(
 def _pseudo_huber_scale(delta: Any, r: Any) -> Any:
     """2 δ (s-1) - r²/(δ s) with s = √(1 + (r/δ)²), without its cancellation for small r/δ."""
     u = r / delta
-    s = np.sqrt(1 + u * u)
-    return delta * np.square(u * u) / (s * np.square(s + 1))
+    s = np.hypot(1, u)
+    return delta * np.square(u / (s + 1)) * u * (u / s)
 
 
 huber = elementwise(
@@ -106,7 +117,7 @@ pseudo_huber = elementwise(
     sc.pseudo_huber,
     (
         lambda out, delta, r: _pseudo_huber_scale(delta, r),
-        lambda out, delta, r: r / np.sqrt(1 + np.square(r / delta)),
+        lambda out, delta, r: r / np.hypot(1, r / delta),
     ),
     keeps_out=False,
     samples=binary((0.3, 1.0), (-3.0, 3.0), complex_=False),

@@ -6,14 +6,17 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy import special as sc
 from scipy.special import _ufuncs
 
 from ...core.dispatch import REFUSED
 from ...core.values import dtype_of
 from ..families import constant, elementwise
 from ..samples import binary, draw, sample, unary
+from ..trigonometric import sine_and_cosine
 from .common import parameter, real_only, with_parameters
+from .incomplete_beta import beta_slope
+from .incomplete_gamma import gamma_slope
+from .ufuncs import sc
 
 _POSITIVE = unary(0.3, 4.0, complex_=False)
 _NEGATIVE = [sample(np.array([-0.5, -1.3, -2.7]), label="negative")]
@@ -49,11 +52,47 @@ def _trigamma(x: Any) -> Any:
 digamma = elementwise(
     "digamma", sc.digamma, (lambda out, x: _trigamma(x),), keeps_out=False, samples=[*_POSITIVE, *_NEGATIVE]
 )
+
+
+def _digamma(x: Any) -> Any:
+    """ψ(x), for real x left of -1/2 by reflection (DLMF 5.5.4) with the exact distance to the pole."""
+    if dtype_of(x).kind == "c":
+        return sc.digamma(x)
+    left = np.less(x, -0.5)
+    z = np.where(left, x, 0.25)
+    reflected = sc.digamma(1 - z) - math.pi / np.tan(math.pi * (z - np.rint(z)))
+    return np.where(left, reflected, sc.digamma(np.where(left, 1, x)))
+
+
+_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)
+_SHIFT = 10
+
+
+def _digamma_difference(a: Any, b: Any) -> Any:
+    """ψ(a + b) - ψ(a), for positive a and a + b without cancellation for small b.
+
+    By recurrence up to a + 10 (DLMF 5.5.2), and there by the difference of the asymptotic series (DLMF 5.11.2), each
+    term of which is a difference of powers: x⁻ⁿ - (x + b)⁻ⁿ = -x⁻ⁿ expm1(-n log1p(b/x)).
+    """
+    regular = np.logical_and(np.greater(a, 0), np.greater(a + b, 0))
+    p, d = np.where(regular, a, 1), np.where(regular, b, 0)
+    total: Any = 0
+    for k in range(_SHIFT):
+        total = total + (d / (p + d + k)) / (p + k)
+    x = p + _SHIFT
+    log = np.log1p(d / x)
+    total = total + log - 0.5 * np.expm1(-log) / x
+    for n, number in enumerate(_BERNOULLI, 1):
+        total = total - number / (2 * n) * np.expm1(-2 * n * log) * np.power(x, -2.0 * n)
+    z, e = np.where(regular, 1, a), np.where(regular, 0, b)
+    return np.where(regular, total, _digamma(z + e) - _digamma(z))
+
+
 gammaln = elementwise(
-    "gammaln", sc.gammaln, (lambda out, x: sc.digamma(x),), keeps_out=False, samples=[*_POSITIVE, *_NEGATIVE]
+    "gammaln", sc.gammaln, (lambda out, x: _digamma(x),), keeps_out=False, samples=[*_POSITIVE, *_NEGATIVE]
 )
 loggamma = elementwise("loggamma", sc.loggamma, (lambda out, x: sc.digamma(x),), keeps_out=False, samples=_POSITIVE)
-gamma = elementwise("gamma", sc.gamma, (lambda out, x: out * sc.digamma(x),), samples=[*_POSITIVE, *_NEGATIVE])
+gamma = elementwise("gamma", sc.gamma, (lambda out, x: out * _digamma(x),), samples=[*_POSITIVE, *_NEGATIVE])
 constant("gammasgn", sc.gammasgn, ufunc=sc.gammasgn, samples=_POSITIVE)
 
 
@@ -61,7 +100,7 @@ def _rgamma_derivative(out: Any, x: Any) -> Any:
     """-ψ(x)/Γ(x); left of 1/2 by reflection (DLMF 5.5.3), which has no poles there."""
     left = np.less(np.real(x), 0.5)
     reflected = np.where(left, 1 - x, 1)
-    sine, cosine = np.sin(math.pi * x), np.cos(math.pi * x)
+    sine, cosine = sine_and_cosine(x)
     by_reflection = sc.gamma(reflected) * (cosine - sc.digamma(reflected) * sine / math.pi)
     return np.where(left, by_reflection, -out * sc.digamma(np.where(left, 1, x)))
 
@@ -77,8 +116,8 @@ beta = elementwise(
     "beta",
     sc.beta,
     (
-        lambda out, a, b: out * (sc.digamma(a) - sc.digamma(a + b)),
-        lambda out, a, b: out * (sc.digamma(b) - sc.digamma(a + b)),
+        lambda out, a, b: -out * _digamma_difference(a, b),
+        lambda out, a, b: -out * _digamma_difference(b, a),
     ),
     samples=binary((0.5, 3.0), (0.5, 3.0), complex_=False),
 )
@@ -86,8 +125,8 @@ betaln = elementwise(
     "betaln",
     sc.betaln,
     (
-        lambda out, a, b: sc.digamma(a) - sc.digamma(a + b),
-        lambda out, a, b: sc.digamma(b) - sc.digamma(a + b),
+        lambda out, a, b: -_digamma_difference(a, b),
+        lambda out, a, b: -_digamma_difference(b, a),
     ),
     keeps_out=False,
     samples=binary((0.5, 3.0), (0.5, 3.0), complex_=False),
@@ -96,8 +135,8 @@ binom = elementwise(
     "binom",
     sc.binom,
     (
-        lambda out, n, k: out * (sc.digamma(n + 1) - sc.digamma(n - k + 1)),
-        lambda out, n, k: out * (sc.digamma(n - k + 1) - sc.digamma(k + 1)),
+        lambda out, n, k: out * _digamma_difference(n - k + 1, k),
+        lambda out, n, k: out * _digamma_difference(k + 1, n - 2 * k),
     ),
     samples=binary((3.2, 5.0), (0.5, 2.0), complex_=False),
 )
@@ -105,8 +144,8 @@ poch = elementwise(
     "poch",
     sc.poch,
     (
-        lambda out, z, m: out * (sc.digamma(z + m) - sc.digamma(z)),
-        lambda out, z, m: out * sc.digamma(z + m),
+        lambda out, z, m: out * _digamma_difference(z, m),
+        lambda out, z, m: out * _digamma(z + m),
     ),
     samples=binary((0.5, 3.0), (0.5, 2.0), complex_=False),
 )
@@ -138,27 +177,27 @@ _QUANTILE = with_parameters(2, low=0.1, high=0.9)
 gammainc = elementwise(
     "gammainc",
     sc.gammainc,
-    (parameter("gammainc", "a"), lambda out, a, x: _gamma_density(a, x)),
+    (lambda out, a, x: gamma_slope(1, a, x), lambda out, a, x: _gamma_density(a, x)),
     keeps_out=False,
     samples=_SHAPE,
 )
 gammaincc = elementwise(
     "gammaincc",
     sc.gammaincc,
-    (parameter("gammaincc", "a"), lambda out, a, x: -_gamma_density(a, x)),
+    (lambda out, a, x: -gamma_slope(1, a, x), lambda out, a, x: -_gamma_density(a, x)),
     keeps_out=False,
     samples=_SHAPE,
 )
 gammaincinv = elementwise(
     "gammaincinv",
     sc.gammaincinv,
-    (parameter("gammaincinv", "a"), lambda out, a, y: 1 / _gamma_density(a, out)),
+    (lambda out, a, y: -gamma_slope(1, a, out) / _gamma_density(a, out), lambda out, a, y: 1 / _gamma_density(a, out)),
     samples=_QUANTILE,
 )
 gammainccinv = elementwise(
     "gammainccinv",
     sc.gammainccinv,
-    (parameter("gammainccinv", "a"), lambda out, a, y: -1 / _gamma_density(a, out)),
+    (lambda out, a, y: -gamma_slope(1, a, out) / _gamma_density(a, out), lambda out, a, y: -1 / _gamma_density(a, out)),
     samples=_QUANTILE,
 )
 
@@ -176,26 +215,42 @@ _UNIT = with_parameters(2, 3, low=0.1, high=0.9)
 betainc = elementwise(
     "betainc",
     sc.betainc,
-    (parameter("betainc", "a"), parameter("betainc", "b"), lambda out, a, b, x: _beta_density(a, b, x)),
+    (
+        lambda out, a, b, x: beta_slope(1, 0, a, b, x),
+        lambda out, a, b, x: beta_slope(0, 1, a, b, x),
+        lambda out, a, b, x: _beta_density(a, b, x),
+    ),
     keeps_out=False,
     samples=_UNIT,
 )
 betaincc = elementwise(
     "betaincc",
     sc.betaincc,
-    (parameter("betaincc", "a"), parameter("betaincc", "b"), lambda out, a, b, x: -_beta_density(a, b, x)),
+    (
+        lambda out, a, b, x: -beta_slope(1, 0, a, b, x),
+        lambda out, a, b, x: -beta_slope(0, 1, a, b, x),
+        lambda out, a, b, x: -_beta_density(a, b, x),
+    ),
     keeps_out=False,
     samples=_UNIT,
 )
 betaincinv = elementwise(
     "betaincinv",
     sc.betaincinv,
-    (parameter("betaincinv", "a"), parameter("betaincinv", "b"), lambda out, a, b, y: 1 / _beta_density(a, b, out)),
+    (
+        lambda out, a, b, y: -beta_slope(1, 0, a, b, out) / _beta_density(a, b, out),
+        lambda out, a, b, y: -beta_slope(0, 1, a, b, out) / _beta_density(a, b, out),
+        lambda out, a, b, y: 1 / _beta_density(a, b, out),
+    ),
     samples=_UNIT,
 )
 betainccinv = elementwise(
     "betainccinv",
     sc.betainccinv,
-    (parameter("betainccinv", "a"), parameter("betainccinv", "b"), lambda out, a, b, y: -1 / _beta_density(a, b, out)),
+    (
+        lambda out, a, b, y: -beta_slope(1, 0, a, b, out) / _beta_density(a, b, out),
+        lambda out, a, b, y: -beta_slope(0, 1, a, b, out) / _beta_density(a, b, out),
+        lambda out, a, b, y: -1 / _beta_density(a, b, out),
+    ),
     samples=_UNIT,
 )

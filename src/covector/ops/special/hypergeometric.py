@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import special as sc
 
 from ...core.values import dtype_of
 from ..families import elementwise
 from ..samples import draw, sample, unary
 from .common import parameter, with_parameters
+from .ufuncs import sc
 
 __all__ = ["exprel_derivative"]
 
@@ -18,7 +18,11 @@ __all__ = ["exprel_derivative"]
 def _exprel_derivative(x: Any, n: Any) -> Any:
     """∫₀¹ tⁿ exp(tx) dt = M(n+1, n+2, x)/(n+1) (DLMF 13.4.1)."""
     n = np.asarray(n, dtype_of(x))
-    return sc.hyp1f1(n + 1, n + 2, x) / (n + 1)
+    large = (n == 1) & (np.abs(x) > 2)
+    series = sc.hyp1f1(n + 1, n + 2, np.where(large, 0, x)) / (n + 1)
+    y = np.where(large, x, 3)
+    half = np.exp(0.5 * y)  # twice, because exp(y) overflows before the result does
+    return np.where(large, (half * ((y - 1) / y) * half + 1 / y) / y, series).astype(series.dtype)[()]
 
 
 exprel_derivative = elementwise(

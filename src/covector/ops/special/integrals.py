@@ -9,7 +9,6 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy import special as sc
 from scipy.special import _ufuncs
 
 from ...core.dispatch import UFUNCS
@@ -17,7 +16,8 @@ from ...core.errors import NotDifferentiableError, caller
 from ...core.values import dtype_of
 from ..families import elementwise
 from ..samples import draw, sample, unary
-from .common import parameter, with_parameters
+from .common import parameter, product_error, with_parameters
+from .ufuncs import sc
 
 _POSITIVE = unary(0.3, 3.0)
 _REAL = unary(-2.0, 2.0)
@@ -46,6 +46,27 @@ def _nonzero(numerator: Any, z: Any) -> Any:
     return np.where(zero, 1, numerator / np.where(zero, 1, z))
 
 
+def _sine_quotient(z: Any) -> Any:
+    """sin(z)/z; z/π, of which sinc is taken near 0, loses digits of large z."""
+    small = np.less(np.absolute(z), 1)
+    return np.where(small, np.sinc(np.where(small, z, 0) / math.pi), np.sin(z) / np.where(small, 1, z))
+
+
+def _of_square(z: Any) -> tuple[Any, Any]:
+    """sin and cos of πz²/2: for real z from the exact square, reduced by whole quarter turns."""
+    if dtype_of(z).kind == "c":
+        return np.sin(0.5 * math.pi * z * z), np.cos(0.5 * math.pi * z * z)
+    square = z * z
+    turns = np.rint(square)
+    angle = 0.5 * math.pi * ((square - turns) + product_error(z, z, square))
+    sine, cosine = np.sin(angle), np.cos(angle)
+    quarter = np.remainder(turns, 4)
+    odd, second = np.equal(np.remainder(turns, 2), 1), np.greater_equal(quarter, 2)
+    first = np.logical_or(np.equal(quarter, 1), np.equal(quarter, 2))
+    s, c = np.where(odd, cosine, sine), np.where(odd, sine, cosine)
+    return np.where(second, -s, s), np.where(first, -c, c)
+
+
 def _output(ufunc: np.ufunc, i: int) -> Any:
     return lambda z: ufunc(z)[i]
 
@@ -53,7 +74,7 @@ def _output(ufunc: np.ufunc, i: int) -> Any:
 si = elementwise(
     "sine_integral",
     None,
-    (lambda out, z: np.sinc(z / math.pi),),
+    (lambda out, z: _sine_quotient(z),),
     impl=_output(sc.sici, 0),
     singular=False,
     keeps_out=False,
@@ -86,7 +107,7 @@ chi = elementwise(
 fresnel_s = elementwise(
     "fresnel_s",
     None,
-    (lambda out, z: np.sin(0.5 * math.pi * z * z),),
+    (lambda out, z: _of_square(z)[0],),
     impl=_output(sc.fresnel, 0),
     singular=False,
     keeps_out=False,
@@ -95,7 +116,7 @@ fresnel_s = elementwise(
 fresnel_c = elementwise(
     "fresnel_c",
     None,
-    (lambda out, z: np.cos(0.5 * math.pi * z * z),),
+    (lambda out, z: _of_square(z)[1],),
     impl=_output(sc.fresnel, 1),
     singular=False,
     keeps_out=False,
@@ -107,10 +128,12 @@ UFUNCS[sc.fresnel] = lambda z: (fresnel_s(z), fresnel_c(z))
 
 
 def _spence_derivative(out: Any, z: Any) -> Any:
-    """log z / (1 - z); for real z as -1 / exprel(log z), which is smooth through 1."""
+    """log z / (1 - z); for real z near 1 as -1 / exprel(log z), which is smooth through 1."""
     if dtype_of(z).kind == "c":
         return np.log(z) / (1 - z)
-    return -1 / sc.exprel(np.log(z))
+    near = np.less(np.absolute(z - 1), 0.5)
+    smooth = -1 / sc.exprel(np.log(np.where(near, z, 1)))
+    return np.where(near, smooth, np.log(z) / (1 - np.where(near, 0, z)))
 
 
 spence = elementwise(

@@ -6,11 +6,12 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy import special as sc
 
 from ..families import constant, elementwise
+from ..power import power_less_one
 from ..samples import binary, draw, sample, unary
 from .hypergeometric import exprel_derivative
+from .ufuncs import sc
 
 _LN2 = math.log(2.0)
 _LN10 = math.log(10.0)
@@ -30,8 +31,8 @@ elementwise(
     "powm1",
     sc.powm1,
     (
-        lambda out, x, y: y * np.power(x, y - 1),
-        lambda out, x, y: (out + 1) * np.log(x),
+        lambda out, x, y: y * power_less_one(np.power(x, y), x, y),
+        lambda out, x, y: np.power(x, y) * np.log(x),
     ),
     samples=binary((0.3, 2.0), (-2.0, 2.0), complex_=False),
 )
@@ -44,7 +45,8 @@ elementwise("tandg", sc.tandg, (lambda out, x: _RADIAN * (1 + out * out),), samp
 elementwise(
     "cotdg",
     sc.cotdg,
-    (lambda out, x: -_RADIAN * (1 + out * out),),
+    (lambda out, x: -_RADIAN / np.square(sc.sindg(x)),),  # out is infinite where x is tiny
+    keeps_out=False,
     samples=[
         *[sample(draw(s, low=20.0, high=70.0)) for s in ((), (2, 3), (0,))],
         sample(draw((3,), np.float32, 1.0, 2.0)),
@@ -69,14 +71,29 @@ elementwise(
 # (x^λ - 1)/λ = L e(λL) with L = log x and e(u) = (exp(u) - 1)/u, so d/dλ = L² e'(λL): smooth through λ = 0.
 
 
-def _by_lambda(log: Any, lmbda: Any) -> Any:
-    return log * log * exprel_derivative(lmbda * log, 1)
+def _by_lambda(power: Any, log: Any, lmbda: Any) -> Any:
+    """Given power = exp(λL); for large λL directly, because its rounding error would be a relative error of exp."""
+    u = lmbda * log
+    large = np.logical_and(np.greater(np.absolute(u), 2), np.isfinite(power))
+    divisor = np.where(large, lmbda, 1)
+    direct = (np.where(large, power, 0) * (u - 1) + 1) / (divisor * divisor)
+    return np.where(large, direct, log * log * exprel_derivative(np.where(large, 0, u), 1))
+
+
+def _power_of_sum(x: Any, k: Any) -> Any:
+    """(1 + x)ᵏ for x > -1, without the error that the rounding of 1 + x causes."""
+    base = 1 + x
+    error = np.where(np.greater(np.absolute(x), 1), (x - base) + 1, (1 - base) + x)
+    return np.power(base, k) * (1 + k * (error / base))
 
 
 boxcox = elementwise(
     "boxcox",
     sc.boxcox,
-    (lambda out, x, lmbda: np.power(x, lmbda - 1), lambda out, x, lmbda: _by_lambda(np.log(x), lmbda)),
+    (
+        lambda out, x, lmbda: power_less_one(np.power(x, lmbda), x, lmbda),
+        lambda out, x, lmbda: _by_lambda(np.power(x, lmbda), np.log(x), lmbda),
+    ),
     keeps_out=False,
     samples=[*binary((0.3, 2.0), (-2.0, 2.0), complex_=False), sample(draw((3,), low=0.3), 0.0, label="log")],
 )
@@ -84,19 +101,27 @@ boxcox1p = elementwise(
     "boxcox1p",
     sc.boxcox1p,
     (
-        lambda out, x, lmbda: np.exp((lmbda - 1) * np.log1p(x)),
-        lambda out, x, lmbda: _by_lambda(np.log1p(x), lmbda),
+        lambda out, x, lmbda: _power_of_sum(x, lmbda) / (1 + x),
+        lambda out, x, lmbda: _by_lambda(_power_of_sum(x, lmbda), np.log1p(x), lmbda),
     ),
     keeps_out=False,
     samples=binary((-0.7, 2.0), (-2.0, 2.0), complex_=False),
 )
-# Of the inverse by the implicit function theorem.
+# Of the inverse by the implicit function theorem, with x^λ = 1 + λy. Not from log x, which has no digits where x is 1.
+
+
+def _inverse_by_lambda(x: Any, y: Any, lmbda: Any) -> Any:
+    u = lmbda * y
+    log = y / sc.exprel(np.log1p(u))
+    return -_by_lambda(1 + u, log, lmbda) * x / (1 + u)
+
+
 inv_boxcox = elementwise(
     "inv_boxcox",
     sc.inv_boxcox,
     (
-        lambda out, y, lmbda: np.power(out, 1 - lmbda),
-        lambda out, y, lmbda: -_by_lambda(np.log(out), lmbda) * np.power(out, 1 - lmbda),
+        lambda out, y, lmbda: out / (1 + lmbda * y),
+        lambda out, y, lmbda: _inverse_by_lambda(out, y, lmbda),
     ),
     samples=[*binary((-0.3, 0.4), (-1.0, 2.0), complex_=False), sample(draw((3,)), 0.0, label="exp")],
 )
@@ -104,8 +129,9 @@ inv_boxcox1p = elementwise(
     "inv_boxcox1p",
     sc.inv_boxcox1p,
     (
-        lambda out, y, lmbda: np.exp((1 - lmbda) * np.log1p(out)),
-        lambda out, y, lmbda: -_by_lambda(np.log1p(out), lmbda) * np.exp((1 - lmbda) * np.log1p(out)),
+        lambda out, y, lmbda: sc.inv_boxcox(y, lmbda) / (1 + lmbda * y),
+        lambda out, y, lmbda: _inverse_by_lambda(sc.inv_boxcox(y, lmbda), y, lmbda),
     ),
+    keeps_out=False,
     samples=binary((-0.3, 0.4), (-1.0, 2.0), complex_=False),
 )

@@ -1,0 +1,125 @@
+"""Every way in which NumPy, SciPy and Python take a value: it is traced right, or our error says what to do instead.
+
+Never a number without its derivative, an array of objects, a warning, or another error that hides ours needlessly.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.optimize._minpack import error as minpack_error
+
+import covector as cv
+from contract import slips
+from contract.slips import FORMATS, HELPERS, HIDDEN, PLAIN, REFUSED, STEERS, TRACED, Slip
+from helpers import check
+
+KINDS = {"0-d": np.float64(1.3), "1-d": np.array([1.3, 0.4, 2.1])}
+TRANSFORMS: dict[str, Callable[..., Any]] = {
+    "vjp": lambda f, x: cv.vjp(f, x),
+    "jvp": lambda f, x: cv.jvp(f, (x,), (np.ones_like(x),)),
+    "vmap": lambda f, x: cv.vmap(f)(np.stack([x, x + 0.1])),
+}
+OURS = (cv.TracerConversionError, cv.NotDifferentiableError, cv.ConcretizationError)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", TRACED)
+def test_traced_with_value_and_derivative(name: str, kind: str) -> None:
+    slip, x = TRACED[name], KINDS[kind]
+    np.testing.assert_allclose(cv.vjp(slip, x)[0], slip(x), rtol=1e-14)
+    check(slip, x, order=1)
+
+
+@pytest.mark.parametrize("name", STEERS)
+def test_comparisons_steer_python_outside_vmap(name: str) -> None:
+    slip, x = STEERS[name], KINDS["0-d"]
+    np.testing.assert_allclose(cv.vjp(slip, x)[0], slip(x), rtol=1e-12)
+    check(slip, x, order=1, batched=False)
+    refused(slip, "vmap", x, "np.where")
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", PLAIN)
+def test_questions_without_derivative_get_plain_answers(name: str, kind: str, transform: str) -> None:
+    slip, x = PLAIN[name], KINDS[kind]
+    try:
+        want = slip(x)
+    except (TypeError, ValueError) as error:
+        # what NumPy refuses for an array, we refuse too
+        with pytest.raises((type(error), *OURS)):
+            TRANSFORMS[transform](slip, x)
+        return
+    answers = []
+
+    def watch(t: Any) -> Any:
+        answers.append(slip(t))
+        return t * 1.0
+
+    try:
+        TRANSFORMS[transform](watch, x)
+    except cv.CovectorError as error:
+        assert transform == "vmap"
+        names_the_line(error, slip)
+        return
+    if transform == "vmap":
+        return  # one answer per example, which test_vmap and the tables of functions compare
+    assert type(answers[0]) is type(want)
+    np.testing.assert_array_equal(answers[0], want)
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", FORMATS)
+def test_printing_shows_that_the_value_is_traced(name: str, kind: str, transform: str) -> None:
+    shown = []
+    TRANSFORMS[transform](lambda t: (shown.append(FORMATS[name](t)), t)[1], KINDS[kind])
+    assert "Traced(" in shown[0] and "1.3" in shown[0] and transform in shown[0]
+
+
+def names_the_line(error: BaseException, slip: Slip) -> None:
+    """The message names the file and line of the slip, or of the helper in which it writes."""
+    found = re.search(re.escape(slips.__file__) + r":(\d+)", str(error))
+    assert found, f"no line of the slip in: {error}"
+    line = getattr(slip, "__code__", None) and slip.__code__.co_firstlineno
+    assert line is None or int(found[1]) in {line, line + 1, *HELPERS}, f"line {line} expected in: {error}"
+
+
+def refused(slip: Slip, transform: str, x: Any, hint: str) -> None:
+    with pytest.raises(OURS) as info:
+        TRANSFORMS[transform](slip, x)
+    names_the_line(info.value, slip)
+    # under vmap there is often no single value either, which is as true and says what works there
+    hint = rf"{hint}|np\.where" if info.type is cv.ConcretizationError else hint
+    assert re.search(hint, str(info.value)), f"{hint!r} expected in: {info.value}"
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_with_line_and_form_that_works(name: str, kind: str, transform: str) -> None:
+    slip, hint = REFUSED[name]
+    try:
+        with np.errstate(all="ignore"):
+            slip(KINDS[kind])
+    except Exception as error:
+        # What plain NumPy refuses too may fail in either way, as long as it fails.
+        with pytest.raises((type(error), *OURS)):
+            TRANSFORMS[transform](slip, KINDS[kind])
+        return
+    refused(slip, transform, KINDS[kind], hint)
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", HIDDEN)
+def test_never_a_number_where_the_error_is_not_ours(name: str, kind: str, transform: str) -> None:
+    # warnings are errors here: NumPy's shuffle only warns that it does not know the type
+    with pytest.raises((TypeError, ValueError, AttributeError, struct.error, UserWarning, minpack_error)):
+        TRANSFORMS[transform](HIDDEN[name], KINDS[kind])
