@@ -14,7 +14,7 @@ import numpy as np
 from .report import duration, processor
 from .timing import Timing, interleave
 
-_FLAT = 1.5  # how much more a step may take in the largest problem than in the smallest
+_FLAT = 2.0  # how much more a step may take in the largest problem (caches, garbage collection) than in the smallest
 _AUTOGRAD = 1.5  # how many times autograd's time a recurrence in a buffer may take
 _COMPARED = 10_000  # the number of steps at which it is compared; more take autograd long
 

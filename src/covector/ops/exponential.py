@@ -69,7 +69,7 @@ _declare_sum(np.logaddexp2, 2.0)
 
 
 def _i1(x: Any) -> Any:
-    from scipy import special
+    from .special.ufuncs import sc as special
 
     return special.i1(x)
 

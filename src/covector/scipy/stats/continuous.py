@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy import special as sc
 
+from ...ops.special.ufuncs import sc
 from .distribution import Continuous
 
 __all__ = [

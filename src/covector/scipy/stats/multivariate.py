@@ -7,11 +7,11 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from scipy import special as sc
 
 from ...core.errors import NotDifferentiableError, caller
 from ...core.tracer import concrete
 from ...core.values import shape_of
+from ...ops.special.ufuncs import sc
 from .distribution import Frozen, any_traced, number
 
 __all__ = ["dirichlet", "multivariate_normal"]
