@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -118,8 +118,7 @@ def _check_polynomial(t: Tracer) -> None:
 
 def array_function(self: Tracer, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Answer ``__array_function__`` for traced values."""
-    handler = FUNCTIONS.get(func)
-    if handler is None:
+    if func not in FUNCTIONS:
         raise _unsupported(func, self)
     return call_function(func, args, kwargs)
 
@@ -127,24 +126,29 @@ def array_function(self: Tracer, func: Any, types: Any, args: tuple[Any, ...], k
 def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call our implementation of `function`: write to ``out=``, and let only views share memory with arguments."""
     handler = FUNCTIONS[function]
-    if function in OUT and (len(args) > OUT[function] or "out" in kwargs):
-        at = OUT[function]
-        if len(args) > at:
-            out, args = args[at], (*args[:at], None, *args[at + 1 :])
-        else:
-            out, kwargs = kwargs["out"], {name: x for name, x in kwargs.items() if name != "out"}
-        if isinstance(out, tuple) and len(out) == 1:
-            (out,) = out
-        if out is not None and out is not np._NoValue:
-            return FUNCTIONS["out"](function, out, handler(*args, **kwargs))
+    if "out" in kwargs or len(args) > 2:
+        at = OUT.get(function)
+        if at is not None and (len(args) > at or "out" in kwargs):
+            out, args, kwargs = _without_out(at, args, kwargs)
+            if out is not None and out is not np._NoValue:
+                return FUNCTIONS["out"](function, out, handler(*args, **kwargs))
     result = handler(*args, **kwargs)
-    if isinstance(result, Tracer) and function not in VIEWS and (is_view(result) or _is_among(result, args)):
-        return result.clone()
+    if isinstance(result, Tracer) and function not in VIEWS:
+        if is_view(result):
+            return result.clone()
+        for a in args:
+            if a is result or (type(a) in (tuple, list) and any(b is result for b in a)):
+                return result.clone()
     return result
 
 
-def _is_among(x: Any, args: Sequence[Any]) -> bool:
-    return any(a is x or (type(a) in (tuple, list) and any(b is x for b in a)) for a in args)
+def _without_out(at: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Take ``out``, the parameter at position `at`, from the arguments."""
+    if len(args) > at:
+        out, args = args[at], (*args[:at], None, *args[at + 1 :])
+    else:
+        out, kwargs = kwargs["out"], {name: x for name, x in kwargs.items() if name != "out"}
+    return (out[0] if isinstance(out, tuple) and len(out) == 1 else out), args, kwargs
 
 
 def _unsupported(function: Any, tracer: Tracer) -> NotDifferentiableError:

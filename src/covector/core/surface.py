@@ -133,6 +133,9 @@ class TracedValue(Tracer):
     def __setitem__(self, index: Any, value: Any) -> None:
         FUNCTIONS["setitem"](self, index, value)
 
+    def __delitem__(self, index: Any) -> NoReturn:
+        raise ValueError("cannot delete array elements")
+
     def __bool__(self) -> bool:
         return bool(self._number("bool"))
 

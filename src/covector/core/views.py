@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ __all__ = [
     "is_view",
     "is_written",
     "layout",
+    "link_slice",
     "link_view",
     "positions",
     "release",
@@ -43,7 +45,7 @@ class Root:
 
 
 class View:
-    """How a view comes from its root.
+    """How a view made by a basic index comes from its root.
 
     Attributes
     ----------
@@ -51,53 +53,67 @@ class View:
         The array whose elements it shows; never a view itself.
     parent : Tracer
         What the view was taken of, the root or another view.
-    derive : callable
-        Makes the view of the parent, or of an array of the parent's shape.
-    index : tuple, optional
-        Where the view is ``parent[index]``: that (basic) index.
+    index : tuple or None
+        The view is ``parent[index]``; None for other views.
+    version : int
+        Of the root, when the view was derived.
+    positions : array or None
+        See `positions`.
+    depth : int
+        The number of views between it and the root, itself included.
+    """
+
+    # One is made for every slice, so it stores no more than differs from slice to slice.
+    __slots__ = ("depth", "index", "parent", "positions", "root", "version")
+    part: str | None = None
+    writeable: bool = True
+
+    def __init__(self, parent: Tracer, index: Any) -> None:
+        above = parent._link
+        if isinstance(above, View):
+            self.root: Tracer = above.root
+            self.depth: int = above.depth + 1
+            self.version: int = above.root._link.version
+        else:
+            if above is None:
+                above = parent._link = Root()
+            self.root = parent
+            self.depth = 1
+            self.version = above.version
+        self.index = index
+        self.parent = parent
+        self.positions: Any = None
+
+    def derive(self, parent: Any) -> Any:
+        """Make the view of `parent`, or of an array of its shape."""
+        return parent[self.index]
+
+
+class GeneralView(View):
+    """Any other view.
+
+    Attributes
+    ----------
+    function : callable
+        What `derive` does.
     part : str, optional
         "real" or "imag", where the view shows only that part of the root's elements.
     writeable : bool
         False for views that NumPy makes read-only.
-    version : int
-        Of the root, when the view was derived.
     """
 
-    __slots__ = (
-        "depth",
-        "derive",
-        "dtype",
-        "index",
-        "parent",
-        "part",
-        "positions",
-        "root",
-        "shape",
-        "version",
-        "writeable",
-    )
+    __slots__ = ("function", "part", "writeable")
 
-    def __init__(
-        self, parent: Tracer, derive: Callable[[Any], Any], index: Any, part: str | None, writeable: bool
-    ) -> None:
+    def __init__(self, parent: Tracer, function: Callable[[Any], Any], part: str | None, writeable: bool) -> None:
+        super().__init__(parent, None)
         above = parent._link
-        if type(above) is View:
-            self.root: Tracer = above.root
-            self.depth: int = above.depth + 1
-            self.part = part or above.part
-            self.writeable: bool = writeable and above.writeable
-        else:
-            if above is None:
-                parent._link = Root()
-            self.root = parent
-            self.depth = 1
-            self.part = part
-            self.writeable = writeable
-        self.index = index
-        self.parent = parent
-        self.derive = derive
-        self.version: int = self.root._link.version
-        self.positions: Any = None
+        inherits = isinstance(above, View)
+        self.function = function
+        self.part = part or (above.part if inherits else None)
+        self.writeable = writeable and (above.writeable if inherits else True)
+
+    def derive(self, parent: Any) -> Any:
+        return self.function(parent)
 
 
 _DEEP = 16
@@ -143,14 +159,21 @@ class _Viewing:
         self._trace  # noqa: B018
         return _PLAIN[type(self)].constant(self)  # type: ignore[attr-defined]
 
-    # They never change, and asking for them must not derive anything.
+    # They never change, and asking for them derives nothing.
     @property
     def shape(self: Any) -> Any:
-        return self._link.shape
+        link = self._link
+        if link.version != link.root._link.version:
+            return positions(self).shape
+        return super().shape  # type: ignore[misc]
 
     @property
     def dtype(self: Any) -> Any:
-        return self._link.dtype
+        link = self._link
+        if link.version != link.root._link.version:
+            dtype = link.root.dtype
+            return dtype if link.part is None else np.zeros(0, dtype).real.dtype
+        return super().dtype  # type: ignore[misc]
 
 
 _VIEWS: dict[type, type] = {}
@@ -174,20 +197,37 @@ def is_view(x: Any) -> bool:
 def is_written(x: Tracer) -> bool:
     """Whether elements of `x`, or of the array that it is a view of, were ever assigned to."""
     link = x._link
-    return link is not None and (link.root._link.version if type(link) is View else link.version) > 0
+    return link is not None and (link.root._link.version if isinstance(link, View) else link.version) > 0
+
+
+def link_slice(out: Tracer, parent: Tracer, index: tuple[Any, ...]) -> Tracer:
+    """Return ``out``, just read as ``parent[index]`` by a basic index, as a view of `parent`."""
+    above = parent._link
+    if isinstance(above, GeneralView):
+        link: View = GeneralView(parent, itemgetter(index), None, True)
+        link.index = index
+    else:
+        if not parent.shape and not is_array(parent):
+            return out  # of a number, NumPy makes a new array
+        link = View(parent, index)
+    out._link = link
+    cls = type(out)
+    out.__class__ = _VIEWS.get(cls) or _viewing(cls)  # type: ignore[assignment]
+    if link.depth > _DEEP:
+        positions(out)
+    return out
 
 
 def link_view(
     out: Any,
     parent: Any,
-    derive: Callable[[Any], Any],
+    function: Callable[[Any], Any],
     *,
-    index: Any = None,
     part: str | None = None,
     writeable: bool = True,
     copied: bool = False,
 ) -> Any:
-    """Return `out`, just made by ``derive(parent)``, as a view of `parent` (plain arrays stay as they are).
+    """Return `out`, just made by ``function(parent)``, as a view of `parent` (plain arrays stay as they are).
 
     `copied` says that the elements were copied on the way, so that `out` does not lie in memory as a view would.
     """
@@ -197,8 +237,7 @@ def link_view(
         out = out.clone()
     if not parent.shape and not is_array(parent):
         return out  # of a number, NumPy makes a new array
-    link = View(parent, derive, index, part, writeable)
-    link.shape, link.dtype = out.shape, out.dtype
+    link = GeneralView(parent, function, part, writeable)
     out._link = link
     out.__class__ = _viewing(out.__class__)  # type: ignore[assignment]
     if link.depth > _DEEP or copied:
@@ -247,7 +286,7 @@ def positions(x: Tracer) -> Any:
     if link is None:
         link = x._link = Root()
     if link.positions is None:
-        if type(link) is View:
+        if isinstance(link, View):
             above = positions(link.parent)
             link.positions = above if link.part != _part_of(link.parent) else link.derive(above)
         else:
@@ -256,7 +295,7 @@ def positions(x: Tracer) -> Any:
 
 
 def _part_of(x: Tracer) -> str | None:
-    return x._link.part if type(x._link) is View else None
+    return x._link.part if isinstance(x._link, View) else None
 
 
 def _numbered(x: Tracer) -> Any:

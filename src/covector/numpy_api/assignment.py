@@ -44,6 +44,8 @@ def needs_traced(name: str, what: str = "") -> TracerConversionError:
 def assign(x: Any, index: Any, value: Any) -> None:
     """Assign `value` to ``x[index]``."""
     items = tuple(plain_of(i) for i in index) if type(index) is tuple else (plain_of(index),)
+    if not x.shape and not is_array(x) and items not in ((), (Ellipsis,)):
+        raise TypeError("a traced number does not support item assignment")
     if is_view(value) and value._link.parent is x and _same_index(value._link.index, items):
         return  # the second half of x[index] += v, whose first half has written through the view
     v = _cast(as_operand(value, "assignment"), dtype_of(x))

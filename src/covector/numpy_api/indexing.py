@@ -11,9 +11,10 @@ import numpy as np
 from ..core.buffer import plain_of
 from ..core.dispatch import as_operand
 from ..core.errors import ConcretizationError, caller
+from ..core.primitive import bind
 from ..core.surface import TracedArray
 from ..core.tracer import Tracer
-from ..core.views import is_stale, is_written, link_view, positions
+from ..core.views import is_stale, is_written, link_slice, positions
 from ..ops.indexing import gather_p, slice_p
 from ..ops.writing import read_p
 from .register import implements
@@ -47,9 +48,11 @@ def getitem(x: Any, index: Any) -> Any:
 
 
 def _basic(x: Any, index: tuple[Any, ...]) -> Any:
-    out = (read_p if isinstance(x, Tracer) and is_written(x) else slice_p)(x, index=index)
+    link = x._link if isinstance(x, Tracer) else None
+    read = slice_p if link is None or not is_written(x) else read_p
+    out = bind(read, (x,), {"index": index})
     if isinstance(out, TracedArray) or (index[-1:] == (Ellipsis,) and isinstance(out, Tracer)):
-        return link_view(out, x, operator.itemgetter(index), index=index)
+        return link_slice(out, x, index)
     return out
 
 
@@ -69,7 +72,7 @@ def _through_root(x: Any, index: Any) -> Any:
     if link.part is not None:
         out = (np.real if link.part == "real" else np.imag)(out)
     if places.base is not None and isinstance(out, TracedArray):  # NumPy took a view of the positions as well
-        return link_view(out, x, operator.itemgetter(index), index=index if type(index) is tuple else (index,))
+        return link_slice(out, x, index if type(index) is tuple else (index,))
     return out
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from ..core.dispatch import as_operand
-from ..core.surface import TracedArray
 from ..core.tracer import Tracer
 from ..core.views import layout, link_view
 from ..ops.indexing import slice_p
@@ -75,7 +74,7 @@ def reshape(a: Any, shape: Any = None, order: str = "C", *, newshape: Any = None
     if order != "C" and _order(a, order) == "F":
         return transpose(reshape(transpose(a), wanted[::-1], copy=copy))
     out = reshape_p(a, shape=wanted)
-    if isinstance(out, TracedArray) and copy is not True and _is_view(a, wanted):
+    if isinstance(out, Tracer) and copy is not True and _is_view(a, wanted):
         return link_view(out, a, partial(np.reshape, shape=wanted))
     return out
 

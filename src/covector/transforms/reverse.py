@@ -96,7 +96,7 @@ class ReverseTrace(Trace):
 
     def close(self) -> None:
         """End the trace."""
-        super().close()
+        Trace.close(self)  # shorter than super()
         if self.holds is not None:
             self.holds.release()
 

@@ -11,7 +11,7 @@ from ...core.primitive import Refuse, Sample
 from ...core.values import dtype_of
 from ..samples import draw, sample
 
-__all__ = ["exp_square", "parameter", "product_error", "real_only", "with_parameters"]
+__all__ = ["exp_square", "parameter", "product_error", "real_only", "sum_error", "with_parameters"]
 
 
 def parameter(function: str, name: str) -> Refuse:
@@ -62,6 +62,12 @@ def product_error(a: Any, b: Any, product: Any) -> Any:
     a_high, b_high = _upper_half(a), _upper_half(b)
     a_low, b_low = a - a_high, b - b_high
     return ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+
+
+def sum_error(a: Any, b: Any, total: Any) -> Any:
+    """Return a + b - total exactly, for ``total = a + b`` (Knuth 1969)."""
+    part = total - a
+    return (a - (total - part)) + (b - part)
 
 
 def _upper_half(x: Any) -> Any:
