@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .augmented import has_one_owner, is_augmented
 from .errors import NotDifferentiableError, TracerConversionError, caller
 from .primitive import Primitive, bind, load_late_rules
 from .tracer import Tracer
@@ -96,6 +97,10 @@ def array_ufunc(self: Tracer, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
                 break
         # A primitive is bound right away: one frame less in every ufunc call.
         return bind(handler, inputs, {}) if type(handler) is Primitive else handler(*inputs)
+    if method == "__call__" and type(inputs[0]) is np.ndarray and kwargs.get("out", (None,))[0] is inputs[0]:
+        references = sys.getrefcount(inputs[0])
+        if has_one_owner(inputs[0], references) and is_augmented(sys._getframe(1)):
+            return FUNCTIONS["augmented"](ufunc, *inputs)
     return UFUNC_METHODS[method](ufunc, *inputs, **kwargs)
 
 

@@ -306,6 +306,12 @@ def update(ufunc: np.ufunc, x: Any, other: Any) -> Any:
     return x
 
 
+@implements("augmented")
+def update_plain(ufunc: np.ufunc, array: Any, other: Any) -> Any:
+    """Answer ``array += other`` for a plain array that nobody else refers to; see `core.augmented`."""
+    return update(ufunc, BufferTrace(other._trace).lift(array), other)
+
+
 @implements("out")
 def write_out(function: Any, out: Any, result: Any, where: Any = True) -> Any:
     """Store the `result` of `function` in `out`, and return that."""

@@ -18,10 +18,10 @@ from .polynomials import convolve
 from .register import implements
 from .structural import as_array, atleast_1d
 
-__all__ = ["polyfit", "roots"]
+__all__ = ["leading_zeros", "polyfit", "roots"]
 
 
-def _leading_zeros(p: Any, function: str, exactly: bool) -> int:
+def leading_zeros(p: Any, function: str, exactly: bool) -> int:
     """How many of the first elements are zero, which NumPy drops; under `vmap` the same number in all lanes.
 
     Where there are no values, elements are taken for different from zero.
@@ -46,10 +46,10 @@ def roots(p: Any) -> Any:
     p = atleast_1d(as_array(p, "np.roots"))
     if p.ndim != 1:
         raise ValueError("Input must be a rank-1 array.")
-    leading = _leading_zeros(p, "np.roots", exactly=True)
+    leading = leading_zeros(p, "np.roots", exactly=True)
     if leading == p.shape[0]:
         return np.array([])
-    trailing = _leading_zeros(p[::-1], "np.roots", exactly=True)
+    trailing = leading_zeros(p[::-1], "np.roots", exactly=True)
     p = p[leading : p.shape[0] - trailing]
     if dtype_of(p).kind not in "fc":
         p = astype(p, np.dtype(float))
@@ -97,7 +97,7 @@ def polydiv(u: Any, v: Any) -> tuple[Any, Any]:
         terms.append(term.reshape((1,)))
         rest = concatenate((rest[:k], rest[k : k + n + 1] - term * v, rest[k + n + 1 :]))
     quotient = concatenate(terms) if terms else np.zeros(1, dtype)
-    return quotient, rest[min(_leading_zeros(rest, "np.polydiv", exactly=False), m) :]
+    return quotient, rest[min(leading_zeros(rest, "np.polydiv", exactly=False), m) :]
 
 
 @implements(np.polyfit)

@@ -27,7 +27,7 @@ def _nothing(*_: Any, **__: Any) -> Any:
     raise NotImplementedError
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class WritePrimitive(Primitive):
     """A primitive ``(x, v, *indices)`` whose result is `x` with `v` at some places.
 

@@ -7,36 +7,33 @@ are rounded down by SciPy, so nothing depends on them smoothly.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from ..families import elementwise
 from ..samples import sample
-from .common import parameter, with_parameters
-from .incomplete_beta import student_slope
+from .common import with_parameters
+from .incomplete_beta import beta_slope, student_slope
+from .incomplete_densities import beta_density, f_density, gamma_density, scaled_gamma_density
+from .incomplete_gamma import gamma_slope
+from .normal import quantile_slope
 from .several import in_double, no_derivative
 from .ufuncs import sc
 
-__all__ = ["beta_density", "gamma_density"]
+__all__: list[str] = []
 
 _UNIT = (0.1, 0.9)
 _POSITIVE = (0.3, 4.0)
 
 
-def gamma_density(a: Any, x: Any) -> Any:
-    """xᵃ⁻¹ e⁻ˣ / Γ(a) (DLMF 8.8.13)."""
-    return np.exp(sc.xlogy(a - 1, x) - x - sc.gammaln(a))
-
-
-def beta_density(a: Any, b: Any, x: Any) -> Any:
-    """xᵃ⁻¹ (1-x)ᵇ⁻¹ / B(a, b) (DLMF 8.17.1)."""
-    return np.exp(sc.xlogy(a - 1, x) + sc.xlog1py(b - 1, -x) - sc.betaln(a, b))
-
-
 def _samples(*parameters: Any, of: tuple[float, float]) -> list[Any]:
     return with_parameters(*parameters, low=of[0], high=of[1])
+
+
+def _negative(slopes: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The derivatives of the complement."""
+    return tuple(slope and (lambda out, *args, slope=slope: -slope(out, *args)) for slope in slopes)
 
 
 # --- chi-square -------------------------------------------------------------------------------------------------------
@@ -46,12 +43,25 @@ def _chi2(v: Any, x: Any) -> Any:
     return 0.5 * gamma_density(0.5 * v, 0.5 * x)
 
 
-_v = parameter("chdtr", "v")
-elementwise("chdtr", sc.chdtr, (_v, lambda out, v, x: _chi2(v, x)), keeps_out=False, samples=_samples(3, of=_POSITIVE))
+def _chi2_by_v(v: Any, x: Any) -> Any:
+    return 0.5 * gamma_slope(1, 0.5 * v, 0.5 * x)
+
+
+_CHI2 = (lambda out, v, x: _chi2_by_v(v, x), lambda out, v, x: _chi2(v, x))
+elementwise("chdtr", sc.chdtr, _CHI2, keeps_out=False, samples=_samples(3, of=_POSITIVE))
+elementwise("chdtrc", sc.chdtrc, _negative(_CHI2), keeps_out=False, samples=_samples(3, of=_POSITIVE))
 elementwise(
-    "chdtrc", sc.chdtrc, (_v, lambda out, v, x: -_chi2(v, x)), keeps_out=False, samples=_samples(3, of=_POSITIVE)
+    "chdtri",
+    sc.chdtri,
+    (lambda out, v, p: -_chi2_by_v(v, out) / _chi2(v, out), lambda out, v, p: -1 / _chi2(v, out)),
+    samples=_samples(3, of=_UNIT),
 )
-elementwise("chdtri", sc.chdtri, (_v, lambda out, v, p: -1 / _chi2(v, out)), samples=_samples(3, of=_UNIT))
+elementwise(
+    "chdtriv",
+    sc.chdtriv,
+    (lambda out, p, x: 1 / _chi2_by_v(out, x), lambda out, p, x: -_chi2(out, x) / _chi2_by_v(out, x)),
+    samples=[sample(0.4, 1.5), sample(np.array([0.3, 0.8]), np.array([[0.7], [2.5]]), label="broadcast")],
+)
 
 # --- gamma ------------------------------------------------------------------------------------------------------------
 
@@ -65,32 +75,42 @@ _GAMMA_INVERSE = [
     sample(np.array([0.5, 2.0]), 3, np.array([[0.3], [0.8]]), label="broadcast"),
     sample(np.empty(0), 3, np.empty(0)),
 ]
-_b = parameter("gdtr", "b")
-elementwise(
-    "gdtr",
-    sc.gdtr,
-    (lambda out, a, b, x: x * gamma_density(b, a * x), _b, lambda out, a, b, x: a * gamma_density(b, a * x)),
-    keeps_out=False,
-    samples=_GAMMA,
+_DENSITY = (
+    lambda out, a, b, x: x * scaled_gamma_density(b, a, x),
+    lambda out, a, b, x: gamma_slope(1, b, a * x),
+    lambda out, a, b, x: a * scaled_gamma_density(b, a, x),
 )
-elementwise(
-    "gdtrc",
-    sc.gdtrc,
-    (lambda out, a, b, x: -x * gamma_density(b, a * x), _b, lambda out, a, b, x: -a * gamma_density(b, a * x)),
-    keeps_out=False,
-    samples=_GAMMA,
-)
+elementwise("gdtr", sc.gdtr, _DENSITY, keeps_out=False, samples=_GAMMA)
+elementwise("gdtrc", sc.gdtrc, _negative(_DENSITY), keeps_out=False, samples=_GAMMA)
 elementwise(
     "gdtrix",
     sc.gdtrix,
-    (lambda out, a, b, p: -out / a, _b, lambda out, a, b, p: 1 / (a * gamma_density(b, a * out))),
+    (
+        lambda out, a, b, p: -out / a,
+        lambda out, a, b, p: -gamma_slope(1, b, a * out) / (a * scaled_gamma_density(b, a, out)),
+        lambda out, a, b, p: 1 / (a * scaled_gamma_density(b, a, out)),
+    ),
     samples=_GAMMA_INVERSE,
 )
 elementwise(
     "gdtria",
     sc.gdtria,
-    (lambda out, p, b, x: 1 / (x * gamma_density(b, out * x)), _b, lambda out, p, b, x: -out / x),
+    (
+        lambda out, p, b, x: 1 / (x * scaled_gamma_density(b, out, x)),
+        lambda out, p, b, x: -gamma_slope(1, b, out * x) / (x * scaled_gamma_density(b, out, x)),
+        lambda out, p, b, x: -out / x,
+    ),
     samples=[sample(s.args[2], s.args[1], s.args[0]) for s in _GAMMA_INVERSE],
+)
+elementwise(
+    "gdtrib",
+    sc.gdtrib,
+    (
+        lambda out, a, p, x: -x * scaled_gamma_density(out, a, x) / gamma_slope(1, out, a * x),
+        lambda out, a, p, x: 1 / gamma_slope(1, out, a * x),
+        lambda out, a, p, x: -a * scaled_gamma_density(out, a, x) / gamma_slope(1, out, a * x),
+    ),
+    samples=[sample(0.7, 0.4, 1.5), sample(1.2, np.array([0.3, 0.8]), np.array([[0.7], [2.5]]), label="broadcast")],
 )
 
 # --- Poisson ----------------------------------------------------------------------------------------------------------
@@ -156,27 +176,73 @@ elementwise(
 )
 elementwise("nbdtri", sc.nbdtri, (None, None, lambda out, k, n, y: 1 / _negative_binomial(k, n, out)), samples=_COUNTS)
 
+# --- beta: parameters at which a probability is reached ----------------------------------------------------------------
+
+elementwise(
+    "btdtria",
+    sc.btdtria,
+    (
+        lambda out, p, b, x: 1 / beta_slope(1, 0, out, b, x),
+        lambda out, p, b, x: -beta_slope(0, 1, out, b, x) / beta_slope(1, 0, out, b, x),
+        lambda out, p, b, x: -beta_density(out, b, x) / beta_slope(1, 0, out, b, x),
+    ),
+    samples=[sample(0.4, 1.5, 0.3), sample(np.array([0.3, 0.8]), 2.5, np.array([[0.4], [0.7]]), label="broadcast")],
+)
+elementwise(
+    "btdtrib",
+    sc.btdtrib,
+    (
+        lambda out, a, p, x: -beta_slope(1, 0, a, out, x) / beta_slope(0, 1, a, out, x),
+        lambda out, a, p, x: 1 / beta_slope(0, 1, a, out, x),
+        lambda out, a, p, x: -beta_density(a, out, x) / beta_slope(0, 1, a, out, x),
+    ),
+    samples=[sample(1.5, 0.4, 0.3), sample(2.5, np.array([0.3, 0.8]), np.array([[0.4], [0.7]]), label="broadcast")],
+)
+
 # --- F ----------------------------------------------------------------------------------------------------------------
 
 
-def _f(dfn: Any, dfd: Any, x: Any) -> Any:
-    """The density: I_w(dfn/2, dfd/2) at w = dfn x / (dfd + dfn x)."""
-    total = dfd + dfn * x
-    return beta_density(0.5 * dfn, 0.5 * dfd, dfn * x / total) * (dfn / total) * (dfd / total)
+def _share(m: Any, n: Any, x: Any) -> tuple[Any, Any, Any]:
+    """The arguments of F = I_w(m/2, n/2), w = mx/(n + mx)."""
+    return 0.5 * m, 0.5 * n, m * x / (n + m * x)
 
 
-_n, _d = parameter("fdtr", "dfn"), parameter("fdtr", "dfd")
+def _f_by_first(m: Any, n: Any, x: Any) -> Any:
+    """Through the parameter and through w, of which x f is the density times w (1 - w)."""
+    return 0.5 * beta_slope(1, 0, *_share(m, n, x)) + f_density(m, n, x) * x / m
+
+
+def _f_by_second(m: Any, n: Any, x: Any) -> Any:
+    return 0.5 * beta_slope(0, 1, *_share(m, n, x)) - f_density(m, n, x) * x / n
+
+
+_F = (
+    lambda out, m, n, x: _f_by_first(m, n, x),
+    lambda out, m, n, x: _f_by_second(m, n, x),
+    lambda out, m, n, x: f_density(m, n, x),
+)
+elementwise("fdtr", sc.fdtr, _F, keeps_out=False, samples=_samples(3, 5, of=_POSITIVE))
+elementwise("fdtrc", sc.fdtrc, _negative(_F), keeps_out=False, samples=_samples(3, 5, of=_POSITIVE))
 elementwise(
-    "fdtr", sc.fdtr, (_n, _d, lambda out, m, n, x: _f(m, n, x)), keeps_out=False, samples=_samples(3, 5, of=_POSITIVE)
+    "fdtri",
+    sc.fdtri,
+    (
+        lambda out, m, n, p: -_f_by_first(m, n, out) / f_density(m, n, out),
+        lambda out, m, n, p: -_f_by_second(m, n, out) / f_density(m, n, out),
+        lambda out, m, n, p: 1 / f_density(m, n, out),
+    ),
+    samples=_samples(3, 5, of=_UNIT),
 )
 elementwise(
-    "fdtrc",
-    sc.fdtrc,
-    (_n, _d, lambda out, m, n, x: -_f(m, n, x)),
-    keeps_out=False,
-    samples=_samples(3, 5, of=_POSITIVE),
+    "fdtridfd",
+    sc.fdtridfd,
+    (
+        lambda out, m, p, x: -_f_by_first(m, out, x) / _f_by_second(m, out, x),
+        lambda out, m, p, x: 1 / _f_by_second(m, out, x),
+        lambda out, m, p, x: -f_density(m, out, x) / _f_by_second(m, out, x),
+    ),
+    samples=[sample(3.5, 0.4, 0.6), sample(2.5, np.array([0.3, 0.5]), np.array([[0.4], [0.7]]), label="broadcast")],
 )
-elementwise("fdtri", sc.fdtri, (_n, _d, lambda out, m, n, p: 1 / _f(m, n, out)), samples=_samples(3, 5, of=_UNIT))
 
 # --- Student's t ------------------------------------------------------------------------------------------------------
 
@@ -199,14 +265,14 @@ elementwise(
     sc.stdtrit,
     (lambda out, df, p: -student_slope(df, out) / _student(df, out), lambda out, df, p: 1 / _student(df, out)),
     samples=_samples(3, of=_UNIT),
+)elementwise(
+    "stdtridf",
+    sc.stdtridf,
+    (lambda out, p, t: 1 / student_slope(out, t), lambda out, p, t: -_student(out, t) / student_slope(out, t)),
+    samples=[sample(0.8, 1.2), sample(np.array([0.75, 0.85]), np.array([[1.2], [1.5]]), label="broadcast")],
 )
 
 # --- normal: mean and deviation at which a probability is reached -----------------------------------------------------
-
-
-def _normal(z: Any) -> Any:
-    return np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
-
 
 _NORMAL = [
     sample(0.3, 1.2, 0.7),
@@ -218,10 +284,11 @@ elementwise(
     "nrdtrimn",
     sc.nrdtrimn,
     (
-        lambda out, p, std, x: -std / _normal((x - out) / std),
-        lambda out, p, std, x: -(x - out) / std,
+        lambda out, p, std, x: -std * quantile_slope(sc.ndtri(p), p),
+        lambda out, p, std, x: -sc.ndtri(p),
         1,
     ),
+    keeps_out=False,
     samples=_NORMAL,
     source="x = mean + std Φ⁻¹(p)",
 )
@@ -229,9 +296,9 @@ elementwise(
     "nrdtrisd",
     sc.nrdtrisd,
     (
-        lambda out, mn, p, x: -out / (x - mn),
-        lambda out, mn, p, x: -np.square(out) / ((x - mn) * _normal((x - mn) / out)),
-        lambda out, mn, p, x: out / (x - mn),
+        lambda out, mn, p, x: -1 / sc.ndtri(p),
+        lambda out, mn, p, x: -(x - mn) * quantile_slope(sc.ndtri(p), p) / np.square(sc.ndtri(p)),
+        lambda out, mn, p, x: 1 / sc.ndtri(p),
     ),
     samples=[
         sample(0.3, 0.7, 1.2),
@@ -243,9 +310,7 @@ elementwise(
 )
 
 no_derivative(
-    "its derivatives contain those of an incomplete gamma or beta function with respect to a parameter, which have no "
-    "closed form; solve for the parameter outside the differentiated function, or give it a rule with "
-    "covector.custom_jvp",
-    *(sc.chdtriv, sc.gdtrib, sc.pdtrik, sc.bdtrik, sc.bdtrin, sc.nbdtrik, sc.nbdtrin),
-    *(sc.btdtria, sc.btdtrib, sc.fdtridfd, sc.stdtridf),
+    "it is the number of events or trials at which a probability is reached, and no derivative rule is given for that; "
+    "solve for it outside the differentiated function, or give it a rule with covector.custom_jvp",
+    *(sc.pdtrik, sc.bdtrik, sc.bdtrin, sc.nbdtrik, sc.nbdtrin),
 )

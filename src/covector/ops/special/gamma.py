@@ -15,6 +15,7 @@ from ..samples import binary, draw, sample, unary
 from ..trigonometric import sine_and_cosine
 from .common import parameter, real_only, with_parameters
 from .incomplete_beta import beta_slope
+from .incomplete_densities import beta_density, gamma_density
 from .incomplete_gamma import gamma_slope
 from .ufuncs import sc
 
@@ -165,50 +166,38 @@ for _ufunc in (_ufuncs._riemann_zeta, sc.zetac):
 
 # --- incomplete gamma -------------------------------------------------------------------------------------------------
 
-
-def _gamma_density(a: Any, x: Any) -> Any:
-    """xᵃ⁻¹ e⁻ˣ / Γ(a) (DLMF 8.8.13)."""
-    return np.exp(sc.xlogy(a - 1, x) - x - sc.gammaln(a))
-
-
 _SHAPE = with_parameters(2, low=0.3, high=4.0)
 _QUANTILE = with_parameters(2, low=0.1, high=0.9)
 
 gammainc = elementwise(
     "gammainc",
     sc.gammainc,
-    (lambda out, a, x: gamma_slope(1, a, x), lambda out, a, x: _gamma_density(a, x)),
+    (lambda out, a, x: gamma_slope(1, a, x), lambda out, a, x: gamma_density(a, x)),
     keeps_out=False,
     samples=_SHAPE,
 )
 gammaincc = elementwise(
     "gammaincc",
     sc.gammaincc,
-    (lambda out, a, x: -gamma_slope(1, a, x), lambda out, a, x: -_gamma_density(a, x)),
+    (lambda out, a, x: -gamma_slope(1, a, x), lambda out, a, x: -gamma_density(a, x)),
     keeps_out=False,
     samples=_SHAPE,
 )
 gammaincinv = elementwise(
     "gammaincinv",
     sc.gammaincinv,
-    (lambda out, a, y: -gamma_slope(1, a, out) / _gamma_density(a, out), lambda out, a, y: 1 / _gamma_density(a, out)),
+    (lambda out, a, y: -gamma_slope(1, a, out) / gamma_density(a, out), lambda out, a, y: 1 / gamma_density(a, out)),
     samples=_QUANTILE,
 )
 gammainccinv = elementwise(
     "gammainccinv",
     sc.gammainccinv,
-    (lambda out, a, y: -gamma_slope(1, a, out) / _gamma_density(a, out), lambda out, a, y: -1 / _gamma_density(a, out)),
+    (lambda out, a, y: -gamma_slope(1, a, out) / gamma_density(a, out), lambda out, a, y: -1 / gamma_density(a, out)),
     samples=_QUANTILE,
 )
 
 
 # --- incomplete beta --------------------------------------------------------------------------------------------------
-
-
-def _beta_density(a: Any, b: Any, x: Any) -> Any:
-    """xᵃ⁻¹ (1-x)ᵇ⁻¹ / B(a, b) (DLMF 8.17.1)."""
-    return np.exp(sc.xlogy(a - 1, x) + sc.xlog1py(b - 1, -x) - sc.betaln(a, b))
-
 
 _UNIT = with_parameters(2, 3, low=0.1, high=0.9)
 
@@ -218,7 +207,7 @@ betainc = elementwise(
     (
         lambda out, a, b, x: beta_slope(1, 0, a, b, x),
         lambda out, a, b, x: beta_slope(0, 1, a, b, x),
-        lambda out, a, b, x: _beta_density(a, b, x),
+        lambda out, a, b, x: beta_density(a, b, x),
     ),
     keeps_out=False,
     samples=_UNIT,
@@ -229,7 +218,7 @@ betaincc = elementwise(
     (
         lambda out, a, b, x: -beta_slope(1, 0, a, b, x),
         lambda out, a, b, x: -beta_slope(0, 1, a, b, x),
-        lambda out, a, b, x: -_beta_density(a, b, x),
+        lambda out, a, b, x: -beta_density(a, b, x),
     ),
     keeps_out=False,
     samples=_UNIT,
@@ -238,9 +227,9 @@ betaincinv = elementwise(
     "betaincinv",
     sc.betaincinv,
     (
-        lambda out, a, b, y: -beta_slope(1, 0, a, b, out) / _beta_density(a, b, out),
-        lambda out, a, b, y: -beta_slope(0, 1, a, b, out) / _beta_density(a, b, out),
-        lambda out, a, b, y: 1 / _beta_density(a, b, out),
+        lambda out, a, b, y: -beta_slope(1, 0, a, b, out) / beta_density(a, b, out),
+        lambda out, a, b, y: -beta_slope(0, 1, a, b, out) / beta_density(a, b, out),
+        lambda out, a, b, y: 1 / beta_density(a, b, out),
     ),
     samples=_UNIT,
 )
@@ -248,9 +237,9 @@ betainccinv = elementwise(
     "betainccinv",
     sc.betainccinv,
     (
-        lambda out, a, b, y: -beta_slope(1, 0, a, b, out) / _beta_density(a, b, out),
-        lambda out, a, b, y: -beta_slope(0, 1, a, b, out) / _beta_density(a, b, out),
-        lambda out, a, b, y: -1 / _beta_density(a, b, out),
+        lambda out, a, b, y: -beta_slope(1, 0, a, b, out) / beta_density(a, b, out),
+        lambda out, a, b, y: -beta_slope(0, 1, a, b, out) / beta_density(a, b, out),
+        lambda out, a, b, y: -1 / beta_density(a, b, out),
     ),
     samples=_UNIT,
 )

@@ -214,23 +214,22 @@ def _quotient_error(p: Any, q: Any, quotient: Any) -> Any:
     return ((p - back) - product_error(quotient, q, back)) / p
 
 
-def _f_log_slope(first: Any, m: Any, n: Any, x: Any) -> Any:
-    """∂ log f/∂m, and ∂ log f/∂n where `first` is false."""
+def _f_by_first(out: Any, m: Any, n: Any, x: Any) -> Any:
     total = n + m * x
-    own, digamma = (m, sc.digamma(0.5 * (m + n)))
-    if first:
-        share = np.log(m * x / total) + n / total * (1 + n / m) - n / m
-        return 0.5 * (share - sc.digamma(0.5 * own) + digamma)
-    share = np.log(n / total) + m * x / total - m / total
-    return 0.5 * (share - sc.digamma(0.5 * n) + digamma)
+    return 0.5 * out * (np.log(m * x / total) + n * (1 - x) / total + sc.digamma(0.5 * (m + n)) - sc.digamma(0.5 * m))
+
+
+def _f_by_second(out: Any, m: Any, n: Any, x: Any) -> Any:
+    total = n + m * x
+    return 0.5 * out * (np.log(n / total) + m * (x - 1) / total + sc.digamma(0.5 * (m + n)) - sc.digamma(0.5 * n))
 
 
 f_density = elementwise(
     "f_density",
     None,
     (
-        lambda out, m, n, x: out * _f_log_slope(True, m, n, x),
-        lambda out, m, n, x: out * _f_log_slope(False, m, n, x),
+        _f_by_first,
+        _f_by_second,
         lambda out, m, n, x: out * ((0.5 * m - 1) / x - 0.5 * (m + n) * m / (n + m * x)),
     ),
     impl=in_double(_f_density),

@@ -14,7 +14,7 @@ import numpy as np
 from ..families import elementwise
 from ..samples import sample
 from .common import parameter
-from .distributions import beta_density, gamma_density
+from .incomplete_densities import beta_density, gamma_density
 from .several import no_derivative
 from .ufuncs import sc
 

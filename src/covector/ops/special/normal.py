@@ -14,6 +14,8 @@ from . import expansions
 from .common import exp_square, product_error
 from .ufuncs import sc
 
+__all__ = ["quantile_slope"]
+
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 _HALF_ROOT_PI = math.sqrt(math.pi) / 2
 _ROOT_TWO_PI = math.sqrt(2 * math.pi)
@@ -121,10 +123,17 @@ ndtr = elementwise(
     keeps_out=False,
     samples=_REAL,
 )
+
+
+def quantile_slope(out: Any, p: Any) -> Any:
+    """The derivative of the normal quantile `out` of the probability `p`."""
+    return _ROOT_TWO_PI * _inverse_slope(_ROOT_HALF * out, 2 * _distance(p, 1))
+
+
 ndtri = elementwise(
     "ndtri",
     sc.ndtri,
-    (lambda out, p: _ROOT_TWO_PI * _inverse_slope(_ROOT_HALF * out, 2 * _distance(p, 1)),),
+    (quantile_slope,),
     samples=unary(0.05, 0.95, complex_=False),
 )
 

@@ -1,0 +1,50 @@
+"""``a += t`` with a plain array `a` and a traced `t`: the name can be bound to a new array if nobody else has the old.
+
+Python assigns what the operator returns. Where the name (or attribute, or item) on the left is the only reference to the
+array, nobody can tell the array changed in place from another one put in its place.
+"""
+
+from __future__ import annotations
+
+import dis
+import sys
+from typing import Any
+
+import numpy as np
+
+__all__ = ["has_one_owner", "is_augmented"]
+
+_BINARY_OP = dis.opmap["BINARY_OP"]
+_FIRST_IN_PLACE = 13
+"""The operands of BINARY_OP from this one on are those of ``+=``, ``&=`` …; checked by `_calibrated`."""
+
+
+class _Probe:
+    """Answers ``array += probe`` with what `is_augmented` and `sys.getrefcount` say of an array with one owner."""
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        references = sys.getrefcount(inputs[0])
+        return references, is_augmented(sys._getframe(1))
+
+
+def is_augmented(frame: Any) -> bool:
+    """Whether `frame` is just executing an augmented assignment."""
+    code = frame.f_code.co_code
+    at = frame.f_lasti
+    return code[at] == _BINARY_OP and code[at + 1] >= _FIRST_IN_PLACE
+
+
+def _calibrated() -> int:
+    """The references to an array with one owner; 0, which none has, if this Python is not understood."""
+    array: Any = np.empty(1)
+    array += _Probe()  # type: ignore[misc]
+    references, augmented = array
+    return references if augmented else 0
+
+
+_ONE_OWNER = min(8, _calibrated())  # a debugger at import must not make it too large
+
+
+def has_one_owner(array: Any, references: int) -> bool:
+    """Whether nobody but the left-hand side of the assignment refers to `array` or views of it."""
+    return references <= _ONE_OWNER and array.base is None
