@@ -1,4 +1,4 @@
-"""``a += t`` with a plain array `a` and a traced `t`: the name can be bound to a new array if nobody else has the old.
+"""``a += t`` with a plain array `a` and a traced `t`: the name is bound to a new array if `a` has one owner.
 
 Python assigns what the operator returns. Where the name (or attribute, or item) on the left is the only reference to the
 array, nobody can tell the array changed in place from another one put in its place.

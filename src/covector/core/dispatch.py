@@ -14,7 +14,7 @@ from .errors import NotDifferentiableError, TracerConversionError, caller
 from .primitive import Primitive, bind, load_late_rules
 from .tracer import Tracer
 from .values import SCALAR_TYPES
-from .views import is_view
+from .views import VIEW_TYPES
 
 __all__ = [
     "FUNCTIONS",
@@ -123,9 +123,14 @@ def _check_polynomial(t: Tracer) -> None:
 
 def array_function(self: Tracer, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Answer ``__array_function__`` for traced values."""
-    if func not in FUNCTIONS:
+    handler = FUNCTIONS.get(func)
+    if handler is None:
         raise _unsupported(func, self)
-    return call_function(func, args, kwargs)
+    if kwargs or len(args) > 2:
+        return call_function(func, args, kwargs)
+    result = handler(*args)
+    # As in `call_function`; one frame less for the many calls without keywords.
+    return result if func in VIEWS else _apart(result, args)
 
 
 def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -138,13 +143,24 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
             if out is not None and out is not np._NoValue:
                 return FUNCTIONS["out"](function, out, handler(*args, **kwargs))
     result = handler(*args, **kwargs)
-    if isinstance(result, Tracer) and function not in VIEWS:
-        if is_view(result):
-            return result.clone()
-        for a in args:
-            if a is result or (type(a) in (tuple, list) and any(b is result for b in a)):
-                return result.clone()
-    return result
+    return result if function in VIEWS else _apart(result, args)
+
+
+def _apart(x: Any, args: tuple[Any, ...]) -> Any:
+    """Return the result `x` as a handle of its own, neither a view nor one of the arguments."""
+    if not isinstance(x, Tracer):
+        if type(x) is np.ndarray and x.ndim and x.dtype.kind in "fc":
+            # A function of buffers that went through a number on its way, as sums with keepdims=True do.
+            for a in args:
+                if isinstance(a, Tracer) and a._trace.level == 0:
+                    return a._trace.lift(x)
+        return x
+    if type(x) in VIEW_TYPES:
+        return x.clone()
+    for a in args:
+        if a is x or (type(a) in (tuple, list) and any(b is x for b in a)):
+            return x.clone()
+    return x
 
 
 def _without_out(at: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

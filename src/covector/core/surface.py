@@ -158,6 +158,7 @@ class TracedValue(Tracer):
 
     def _number(self, purpose: str) -> Any:
         """Return the plain value, for questions that have no derivative; traces without a single one raise."""
+        self._trace  # noqa: B018  # brings a view up to date
         value = self.value
         return value._number(purpose) if isinstance(value, TracedValue) else value
 

@@ -125,5 +125,6 @@ def snapshot(x: Any) -> Any:
 def concrete(x: Any) -> Any:
     """Return the plain array under all transforms (a batch for mapped values), or None when there is none yet."""
     while isinstance(x, Tracer):
+        x._trace  # noqa: B018  # brings a view up to date
         x = x.value
     return x

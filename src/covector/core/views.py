@@ -18,6 +18,7 @@ from .tracer import Trace, Tracer, concrete
 from .values import shape_of
 
 __all__ = [
+    "VIEW_TYPES",
     "Root",
     "View",
     "is_array",
@@ -51,6 +52,8 @@ class View:
     ----------
     root : Tracer
         The array whose elements it shows; never a view itself.
+    origin : Root
+        What is known of it.
     parent : Tracer
         What the view was taken of, the root or another view.
     index : tuple or None
@@ -64,7 +67,7 @@ class View:
     """
 
     # One is made for every slice, so it stores no more than differs from slice to slice.
-    __slots__ = ("depth", "index", "parent", "positions", "root", "version")
+    __slots__ = ("depth", "index", "origin", "parent", "positions", "root", "version")
     part: str | None = None
     writeable: bool = True
 
@@ -73,13 +76,14 @@ class View:
         if isinstance(above, View):
             self.root: Tracer = above.root
             self.depth: int = above.depth + 1
-            self.version: int = above.root._link.version
+            self.origin: Root = above.origin
         else:
             if above is None:
                 above = parent._link = Root()
             self.root = parent
             self.depth = 1
-            self.version = above.version
+            self.origin = above
+        self.version: int = self.origin.version
         self.index = index
         self.parent = parent
         self.positions: Any = None
@@ -105,12 +109,13 @@ class GeneralView(View):
     __slots__ = ("function", "part", "writeable")
 
     def __init__(self, parent: Tracer, function: Callable[[Any], Any], part: str | None, writeable: bool) -> None:
-        super().__init__(parent, None)
+        View.__init__(self, parent, None)
         above = parent._link
-        inherits = isinstance(above, View)
         self.function = function
-        self.part = part or (above.part if inherits else None)
-        self.writeable = writeable and (above.writeable if inherits else True)
+        if isinstance(above, View):
+            part, writeable = part or above.part, writeable and above.writeable
+        self.part = part
+        self.writeable = writeable
 
     def derive(self, parent: Any) -> Any:
         return self.function(parent)
@@ -123,61 +128,49 @@ _DEEP = 16
 # --- views ------------------------------------------------------------------------------------------------------------
 
 _held_trace = Tracer.__dict__["_trace"].__get__
-_held_value = Tracer.__dict__["value"].__get__
-_set_value = Tracer.__dict__["value"].__set__
 
 
 class _Viewing:
-    """Mixed into a class of tracers: looking at a view brings it up to date.
-
-    Every use of a tracer begins by asking for its trace or its value.
-    """
+    """Mixed into a class of tracers: asking a view for its trace, with which every use begins, brings it up to date."""
 
     __slots__ = ()
 
     @property
     def _trace(self: Any) -> Trace:
         link = self._link
-        if link.version != link.root._link.version:
+        if link.version != link.origin.version:
             _refresh(self)
             return self._trace  # type: ignore[no-any-return]
         return _held_trace(self)  # type: ignore[no-any-return]
 
-    @property
-    def value(self: Any) -> Any:
-        link = self._link
-        if link.version != link.root._link.version:
-            _refresh(self)
-            return self.value
-        return _held_value(self)
-
     def clone(self: Any) -> Any:
         self._trace  # noqa: B018  # brings it up to date, which may change its class
-        return _PLAIN[type(self)].clone(self)  # type: ignore[attr-defined]
+        return VIEW_TYPES[type(self)].clone(self)  # type: ignore[attr-defined]
 
     def constant(self: Any) -> Any:
         self._trace  # noqa: B018
-        return _PLAIN[type(self)].constant(self)  # type: ignore[attr-defined]
+        return VIEW_TYPES[type(self)].constant(self)  # type: ignore[attr-defined]
 
     # They never change, and asking for them derives nothing.
     @property
     def shape(self: Any) -> Any:
         link = self._link
-        if link.version != link.root._link.version:
+        if link.version != link.origin.version:
             return positions(self).shape
         return super().shape  # type: ignore[misc]
 
     @property
     def dtype(self: Any) -> Any:
         link = self._link
-        if link.version != link.root._link.version:
+        if link.version != link.origin.version:
             dtype = link.root.dtype
             return dtype if link.part is None else np.zeros(0, dtype).real.dtype
         return super().dtype  # type: ignore[misc]
 
 
 _VIEWS: dict[type, type] = {}
-_PLAIN: dict[type, type] = {}
+VIEW_TYPES: dict[type, type] = {}
+"""Class of views → class of tracers that are none."""
 
 
 def _viewing(cls: type) -> type:
@@ -185,19 +178,19 @@ def _viewing(cls: type) -> type:
     if cls not in _VIEWS:
         made = type(cls.__name__.replace("Array", "View"), (_Viewing, cls), {"__slots__": ()})
         _VIEWS[cls] = _VIEWS[made] = made
-        _PLAIN[made] = cls
+        VIEW_TYPES[made] = cls
     return _VIEWS[cls]
 
 
 def is_view(x: Any) -> bool:
     """Whether `x` is a traced view."""
-    return type(x) in _PLAIN
+    return type(x) in VIEW_TYPES
 
 
 def is_written(x: Tracer) -> bool:
     """Whether elements of `x`, or of the array that it is a view of, were ever assigned to."""
     link = x._link
-    return link is not None and (link.root._link.version if isinstance(link, View) else link.version) > 0
+    return link is not None and (link.origin.version if isinstance(link, View) else link.version) > 0
 
 
 def link_slice(out: Tracer, parent: Tracer, index: tuple[Any, ...]) -> Tracer:
@@ -222,7 +215,6 @@ def link_view(
     out: Any,
     parent: Any,
     function: Callable[[Any], Any],
-    *,
     part: str | None = None,
     writeable: bool = True,
     copied: bool = False,
@@ -233,13 +225,15 @@ def link_view(
     """
     if not isinstance(out, Tracer) or not isinstance(parent, Tracer):
         return out
-    if out is parent or is_view(out):
+    cls = type(out)
+    if out is parent or cls in VIEW_TYPES:
         out = out.clone()
+        cls = type(out)
     if not parent.shape and not is_array(parent):
         return out  # of a number, NumPy makes a new array
     link = GeneralView(parent, function, part, writeable)
     out._link = link
-    out.__class__ = _viewing(out.__class__)  # type: ignore[assignment]
+    out.__class__ = _VIEWS.get(cls) or _viewing(cls)  # type: ignore[assignment]
     if link.depth > _DEEP or copied:
         positions(out)
     return out
@@ -262,22 +256,19 @@ def _refresh(x: Any) -> None:
         content = link.derive(link.parent)
     take(x, content)
     x.__class__ = _viewing(x.__class__)
-    link.version = root._link.version
+    link.version = link.origin.version
 
 
 def is_stale(x: Any) -> bool:
     """Whether `x` is a view whose root has changed since."""
-    return type(x) in _PLAIN and x._link.version != x._link.root._link.version
+    return type(x) in VIEW_TYPES and x._link.version != x._link.origin.version
 
 
 def release(x: Any) -> None:
     """Let the view `x` forget what it shows, so that its root can be changed in place."""
     x._link.version = -1
     for name in x._parts:
-        if name == "value":
-            _set_value(x, None)
-        else:
-            setattr(x, name, None)
+        setattr(x, name, None)
 
 
 def positions(x: Tracer) -> Any:
@@ -288,10 +279,17 @@ def positions(x: Tracer) -> Any:
     if link.positions is None:
         if isinstance(link, View):
             above = positions(link.parent)
-            link.positions = above if link.part != _part_of(link.parent) else link.derive(above)
+            link.positions = _halves(above) if link.part != _part_of(link.parent) else link.derive(above)
         else:
             link.positions = _numbered(x)
     return link.positions
+
+
+def _halves(above: Any) -> Any:
+    """A copy of `above` laid out as the real parts of an array of complex numbers are: every second place."""
+    pairs = np.empty_like(above, dtype=[("real", np.intp), ("imag", np.intp)])
+    pairs["real"] = above
+    return pairs["real"]
 
 
 def _part_of(x: Tracer) -> str | None:
@@ -317,9 +315,9 @@ def layout(x: Any) -> Any:
         if is_view(x) and is_written(x):
             return positions(x)
     value = concrete(x)
-    if value is None:
-        return None
     shape = shape_of(x)
+    if value is None or (type(value) is np.ndarray and value.ndim == len(shape)):
+        return value
     extra = np.ndim(value) - len(shape)
     if 0 in np.shape(value)[:extra]:
         return np.empty(shape)
@@ -330,7 +328,7 @@ def take(x: Tracer, new: Tracer) -> None:
     """Let the handle `x` hold what `new` holds; its link stays."""
     trace = new._trace
     kind = type(new)
-    x.__class__ = _PLAIN.get(kind, kind)  # type: ignore[assignment]
+    x.__class__ = VIEW_TYPES.get(kind, kind)  # type: ignore[assignment]
     x._trace = trace
     for name in new._state:
         setattr(x, name, getattr(new, name))

@@ -22,7 +22,7 @@ from ..ops.writing import put_p, read_p, write_p
 from .register import implements
 from .structural import broadcast_to, reshape
 
-__all__ = ["assign", "assign_places", "fitted", "needs_traced", "places_of", "store"]
+__all__ = ["assign", "assign_places", "fitted", "needs_traced", "places_of", "relaid", "store"]
 
 _BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
 _ALL = slice(None)
@@ -147,12 +147,27 @@ def store(x: Any, v: Any) -> None:
         if held is None or _alike(held, layout(content)):
             become(x, content)
             return
-    trace = x._trace
-    owner = trace.owner if isinstance(trace, BufferTrace) else trace
     # In NumPy the new content goes into the memory of the old, whose order shows in ravel, reshape and rounding.
-    fresh = BufferTrace(owner).lift(np.empty(shape, x.dtype) if held is None else laid_out_like(held, x.dtype))
+    fresh = BufferTrace(_owner(x)).lift(np.empty(shape, x.dtype) if held is None else laid_out_like(held, x.dtype))
     write(fresh, write_p, (v,), {"index": (Ellipsis,)})
     become(x, fresh)
+
+
+def relaid(x: Any, order: str) -> Any:
+    """Return a copy of the traced `x` in the given order in memory: "C", "F", or "K" for close to that of `x`."""
+    held = layout(x)
+    if held is None or (
+        held.flags.forc if order == "K" else held.flags.c_contiguous if order == "C" else held.flags.fnc
+    ):
+        return x.clone()
+    fresh = BufferTrace(_owner(x)).lift(np.empty_like(held, x.dtype, order, subok=False))  # type: ignore[call-overload]
+    write(fresh, write_p, (x,), {"index": (Ellipsis,)})
+    return fresh
+
+
+def _owner(x: Any) -> Any:
+    trace = x._trace
+    return trace.owner if isinstance(trace, BufferTrace) else trace
 
 
 def _alike(a: Any, b: Any) -> bool:

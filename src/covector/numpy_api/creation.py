@@ -60,12 +60,14 @@ def _on_cpu(device: Any) -> None:
         raise ValueError(f'Device not understood. Only "cpu" is allowed, but received: {device}')
 
 
-def _filled(shape: tuple[int, ...], fill_value: Any, dtype: Any, device: Any) -> Any:
+def _filled(shape: tuple[int, ...], fill_value: Any, dtype: Any, order: Any, device: Any) -> Any:
     _on_cpu(device)
     fill = as_array(fill_value, "np.full")
     if dtype is not None and fill.dtype != dtype:
         fill = fill.astype(dtype)
-    return np.copy(broadcast_to(fill, shape)) if isinstance(fill, Tracer) else buffer(np.full(shape, fill, fill.dtype))
+    if isinstance(fill, Tracer):
+        return np.copy(broadcast_to(fill, shape), order)
+    return buffer(np.full(shape, fill, fill.dtype, order))
 
 
 @implements(np.full_like)
@@ -79,13 +81,14 @@ def full_like(
     *,
     device: Any = None,
 ) -> Any:
+    order = _layout(a, order, shape)
     shape, dtype = _shape_and_dtype(a, dtype, shape)
-    return _filled(shape, fill_value, dtype, device)
+    return _filled(shape, fill_value, dtype, order, device)
 
 
 @implements(np.full)
 def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", *, device: Any = None) -> Any:
-    return _filled(as_shape(shape), fill_value, dtype, device)
+    return _filled(as_shape(shape), fill_value, dtype, order, device)
 
 
 # With ``like=`` a traced value; their arguments are plain.

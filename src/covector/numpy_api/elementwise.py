@@ -12,12 +12,13 @@ from ..core.dispatch import FUNCTIONS, as_operand
 from ..core.errors import NotDifferentiableError, caller
 from ..core.tracer import Tracer
 from ..core.values import dtype_of, shape_of
-from ..core.views import Root, layout, link_view
+from ..core.views import layout, link_view
 from ..ops.complex_parts import conjugate, convert_p, imag_p, real_p
 from ..ops.exponential import i0_p
 from ..ops.logic import at_least, at_most, check_choice, isclose_p, where_p
 from ..ops.rounding import fix_p, round_p, unwrap_shift
 from ..ops.trigonometric import sinc as sinc_p
+from .assignment import relaid
 from .axes import as_scalar, normalize_axis
 from .register import implements, refuse
 
@@ -144,7 +145,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: str | None = Non
     if not isinstance(x, Tracer):
         return convert_p(x, dtype=dtype)
     if own == dtype:
-        return x.clone() if copy else x
+        return relaid(x, "K") if copy else x
     if dtype.kind not in "biufc":
         raise NotDifferentiableError(f"astype({dtype}) of a traced value at {caller()}: only numbers can be traced")
     if own.kind == "c" and dtype.kind in "fiu":
@@ -165,13 +166,10 @@ def _imaginary_part(x: Any) -> Any:
 
 @implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    out = a.clone()
-    held = layout(a)
-    if held is not None and not held.flags.c_contiguous and (order == "C" or (order == "A" and not held.flags.fnc)):
-        # Whatever order the value is kept in, reshape and ravel shall find it in this one.
-        out._link = Root()
-        out._link.positions = np.arange(a.size).reshape(a.shape)
-    return out
+    if order == "A":
+        held = layout(a)
+        order = "F" if held is not None and held.flags.fnc else "C"
+    return relaid(a, order)
 
 
 @implements(np.real, view=True)

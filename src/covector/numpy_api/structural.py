@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.dispatch import as_operand
+from ..core.dispatch import FUNCTIONS, as_operand
 from ..core.tracer import Tracer
 from ..core.views import layout, link_view
 from ..ops.indexing import slice_p
@@ -68,20 +68,21 @@ def reshape(a: Any, shape: Any = None, order: str = "C", *, newshape: Any = None
     if math.prod(wanted) != a.size or any(n < 0 for n in wanted):
         raise ValueError(f"cannot reshape array of size {a.size} into shape {wanted}")
     if copy is False and (value := layout(a)) is not None:
-        np.reshape(value, wanted, order, copy=False)  # NumPy's error where it would have to copy
+        if value.size and not np.may_share_memory(value, value.reshape(wanted, order=order)):
+            raise ValueError("Unable to avoid creating a copy while reshaping.")
     if wanted == a.shape and copy is not True:
         return a
     if order != "C" and _order(a, order) == "F":
         return transpose(reshape(transpose(a), wanted[::-1], copy=copy))
     out = reshape_p(a, shape=wanted)
     if isinstance(out, Tracer) and copy is not True and _is_view(a, wanted):
-        return link_view(out, a, partial(np.reshape, shape=wanted))
+        return link_view(out, a, lambda x: x.reshape(wanted))
     return out
 
 
 def _is_view(a: Any, shape: tuple[int, ...]) -> bool:
     """Whether NumPy's reshape shares memory with `a`, which depends on the memory layout."""
-    held = layout(a)
+    held = layout(a) if isinstance(a, Tracer) else a
     return held is None or held.flags.c_contiguous or np.may_share_memory(np.reshape(held, shape), held)
 
 
@@ -95,7 +96,7 @@ def ravel(a: Any, order: str = "C") -> Any:
     order = "C" if order == "K" else _order(a, order)
     out = reshape(a, -1 if a.size else 0, order)
     view = held is None or (held.flags.c_contiguous if order == "C" else held.flags.f_contiguous)
-    return out if view or not isinstance(out, Tracer) else out.clone()
+    return out if view or not isinstance(out, Tracer) else FUNCTIONS[np.copy](out, "C")
 
 
 # --- order of axes ----------------------------------------------------------------------------------------------------

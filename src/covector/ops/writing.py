@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core.primitive import Primitive, Rule
+from ..core.protect import same_layout
 from ..core.tracer import Tracer
 from ..core.values import Aval, Shape, shape_of
 from .families import linear
@@ -107,7 +108,11 @@ def _declare(name: str, update: Rule, read: Rule, lanes: Rule, samples: Sequence
 # Like `slice`, but never a view: the array that was read from stays free to be changed in place.
 def _read(x: Any, *, index: tuple[Any, ...]) -> Any:
     out = x[index]
-    return out.copy("K") if type(out) is np.ndarray else out
+    if type(out) is not np.ndarray:
+        return out
+    # BLAS and sums round differently where elements have gaps between them; a copy keeps those that cost little.
+    near = out.flags.forc or sum((n - 1) * abs(s) for n, s in zip(out.shape, out.strides, strict=True)) > 2 * out.nbytes
+    return out.copy("K") if near else same_layout(out)
 
 
 read_p = linear(

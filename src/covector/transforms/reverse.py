@@ -45,6 +45,8 @@ class ReverseTracer(TracedValue):
 
     def clone(self) -> Tracer:
         trace: Any = self._trace
+        if trace.cloned is None:
+            trace.cloned = set()
         trace.cloned.add(self.slot)
         return trace.tracer(self.value, self.slot)  # type: ignore[no-any-return]
 
@@ -92,7 +94,7 @@ class ReverseTrace(Trace):
         self.tape: Tape = [None]
         self.escapes = escapes
         self.holds: Holds | None = None
-        self.cloned: set[int] = set()
+        self.cloned: set[int] | None = None
 
     def close(self) -> None:
         """End the trace."""
@@ -141,7 +143,7 @@ class ReverseTrace(Trace):
             mutate(x, "value", primitive, values, params)
             adopt(x, as_buffer(self, x.value))
             return
-        moves = x.slot not in self.cloned
+        moves = self.cloned is None or x.slot not in self.cloned
         mutate(x, "value", primitive, values, params)
         x.slot = len(self.tape)
         self.tape.append((primitive, kept, params, moves, parents))

@@ -80,7 +80,7 @@ def rebound(module: ModuleType) -> ModuleType:
             namespace[name] = fixed
     for name, value in vars(module).items():
         if isinstance(value, type) and issubclass(value, ABCPolyBase) and value is not ABCPolyBase:
-            namespace[name] = _class(value)
+            namespace[name] = _class(value, new)
     return new
 
 
@@ -129,9 +129,8 @@ def _is_series(value: Any) -> bool:
     return isinstance(value, type) and issubclass(value, ABCPolyBase) and value is not ABCPolyBase
 
 
-def _class(theirs: type) -> type:
+def _class(theirs: type, own: ModuleType) -> type:
     """Return a subclass of one of the classes of series, all of whose methods are rebound."""
-    own = rebound(import_module(theirs.__module__))
     base = rebound(import_module(ABCPolyBase.__module__))
     body: dict[str, Any] = {"__module__": own.__name__, "__qualname__": theirs.__name__, "__doc__": theirs.__doc__}
     for kind, home in ((ABCPolyBase, base), (theirs, own)):
@@ -140,7 +139,7 @@ def _class(theirs: type) -> type:
             if method is not None:
                 body[name] = method
     body["__truediv__"] = _quotient
-    return type(theirs.__name__, (theirs,), body)
+    return type(theirs)(theirs.__name__, (theirs,), body)
 
 
 def _method(value: Any, home: ModuleType) -> Any:

@@ -265,7 +265,8 @@ elementwise(
     sc.stdtrit,
     (lambda out, df, p: -student_slope(df, out) / _student(df, out), lambda out, df, p: 1 / _student(df, out)),
     samples=_samples(3, of=_UNIT),
-)elementwise(
+)
+elementwise(
     "stdtridf",
     sc.stdtridf,
     (lambda out, p, t: 1 / student_slope(out, t), lambda out, p, t: -_student(out, t) / student_slope(out, t)),

@@ -149,13 +149,14 @@ elementwise(
     samples=_WRIGHT,
     source="the series DLMF 10.46.1, term by term",
 )
-elementwise(
-    "log_wright_bessel",
-    sc.log_wright_bessel,
-    (
-        parameter("log_wright_bessel", "a"),
-        parameter("log_wright_bessel", "b"),
-        lambda out, a, b, x: np.exp(sc.log_wright_bessel(a, np.add(a, b), x) - out),
-    ),
-    samples=_WRIGHT,
-)
+if hasattr(sc, "log_wright_bessel"):  # since SciPy 1.14
+    elementwise(
+        "log_wright_bessel",
+        sc.log_wright_bessel,
+        (
+            parameter("log_wright_bessel", "a"),
+            parameter("log_wright_bessel", "b"),
+            lambda out, a, b, x: np.exp(sc.log_wright_bessel(a, np.add(a, b), x) - out),
+        ),
+        samples=_WRIGHT,
+    )
