@@ -29,12 +29,15 @@ class Reference:
         Per argument the derivative for mpmath numbers; None to differentiate `value` numerically.
     digits : int
         The highest working precision to try.
+    at_scipy : callable or None
+        Of an inverse: ``at_scipy(i, args)`` is the derivative at SciPy's double instead of the true inverse.
     """
 
     domains: tuple[Domain, ...]
     value: Function | None
     slopes: tuple[Function | None, ...]
     digits: int = 2500
+    at_scipy: Function | None = None
 
     def has(self, i: int) -> bool:
         """Whether there is a reference for the derivative in argument `i`."""
@@ -46,7 +49,8 @@ class Reference:
         if closed is not None:
             return certain(lambda: closed(*map(mp.mpf, args)), self.digits)
         assert self.value is not None
-        return certain(lambda: _difference(self.value, i, [mp.mpf(x) for x in args]), self.digits)
+        found = certain(lambda: _difference(self.value, i, [mp.mpf(x) for x in args]), self.digits)
+        return found or None  # a zero is what is left of a difference that is too small for the precision
 
 
 def _difference(value: Any, i: int, args: list[Any]) -> Any:
@@ -116,14 +120,17 @@ def inverse(value: Function, i: int, start: Function, *domains: Domain, slope: F
                 return x
         raise mp.NoConvergence
 
-    def by(j: int) -> Function:
-        def partial(*args: Any) -> Any:
-            x = inverted(*args)
-            full = [*args[:i], x, *args[i + 1 :]]
-            down = own(*full)
-            return 1 / down if j == i else -_difference(value, j, full) / down
+    def at(j: int, x: Any, args: Any) -> Any:
+        full = [*args[:i], x, *args[i + 1 :]]
+        down = own(*full)
+        return 1 / down if j == i else -_difference(value, j, full) / down
 
-        return partial
+    def by(j: int) -> Function:
+        return lambda *args: at(j, inverted(*args), args)
+
+    def at_scipy(j: int, args: tuple[float, ...]) -> Any:
+        with mp.workdps(60):
+            return at(j, mp.mpf(float(start(*args))), [mp.mpf(x) for x in args])
 
     slopes = tuple(None if slope and j != i else by(j) for j in range(len(domains)))
-    return Reference(domains, None, slopes, 150)
+    return Reference(domains, None, slopes, 150, at_scipy)

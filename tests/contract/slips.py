@@ -25,6 +25,7 @@ __all__ = ["FORMATS", "HELPERS", "HIDDEN", "PLAIN", "REFUSED", "STEERS", "TRACED
 
 A = np.arange(1.0, 4.0)
 M = np.eye(3) + 1.0
+KEPT = np.zeros(3)
 CSR = sparse.csr_array(M)
 RNG = np.random.default_rng(0)
 
@@ -75,6 +76,8 @@ TRACED: dict[str, Slip] = {
     "a.clip(t)": lambda t: A.clip(t),
     "list of numbers and t": lambda t: np.stack([t, 2 * t]),
     "rebound by +=": lambda t: grown(0.0, t),
+    "a += t": lambda t: grown(np.zeros(3), t),
+    "a *= t": lambda t: scaled(np.ones(3), t),
     "NumPy scalar +=": lambda t: grown(np.float64(1), t),
     "list[0] = t": lambda t: np.stack(with_item([t, 2 * t], 0, t**2)),
     "np.linspace": lambda t: np.linspace(0.0, t, 3),
@@ -145,6 +148,9 @@ PLAIN: dict[str, Slip] = {
     "bool": lambda t: bool(np.all(t > 0)),
     "math.floor": lambda t: math.floor(t),
     "math.ceil": lambda t: math.ceil(t),
+    "round": lambda t: round(np.sum(t)),
+    "round to digits": lambda t: round(np.sum(t), 1),
+    "range of round": lambda t: list(range(round(np.sum(t)))),
     "math.trunc": lambda t: math.trunc(t),
     "operator.index": lambda t: operator.index(np.sum(t).astype(int)),
     "range": lambda t: list(range(np.argmax(t), 3)),
@@ -283,8 +289,11 @@ NUMBERS: dict[str, Slip] = {
 }
 
 WRITES: dict[str, Slip] = {
-    "a += t": lambda t: grown(np.zeros(3), t),
-    "a *= t": lambda t: scaled(np.zeros(3), t),
+    "a += t, a of another": lambda t: grown(KEPT, t),
+    "a *= t, a of another": lambda t: scaled(KEPT, t),
+    "row += t": lambda t: [grown(row, t) for row in np.ones((2, 3))],
+    "a.__iadd__(t)": lambda t: np.zeros(3).__iadd__(t),
+    "operator.iadd": lambda t: operator.iadd(np.zeros(3), t),
     "a[1:] += t": lambda t: with_more(np.zeros(3), slice(None), t),
     "np.add(out=)": lambda t: np.add(A, t, out=np.zeros(3)),
     "np.sum(out=)": lambda t: np.sum(t, out=np.zeros(())),
@@ -299,7 +308,11 @@ WRITES: dict[str, Slip] = {
 }
 
 OTHERS: dict[str, tuple[Slip, str]] = {
-    "np.frompyfunc": (lambda t: np.frompyfunc(lambda v: v * 2, 1, 1)(t), "functions that have one"),
+    "np.frompyfunc": (
+        lambda t: np.frompyfunc(lambda v: v * 2, 1, 1)(t),
+        r"^the ufunc <lambda>.*covector\.numpy\.vectorize",
+    ),
+    "np.frompyfunc, named": (lambda t: np.frompyfunc(scaled, 2, 1)(t, t), r"^the ufunc scaled.*np\.frompyfunc"),
     "t @ csr": (lambda t: (t * A) @ CSR, "toarray"),
     "csr + t": (lambda t: CSR + t * M, "toarray"),
     "csr.multiply(t)": (lambda t: CSR.multiply(t), r"toarray|np\."),
@@ -311,6 +324,14 @@ OTHERS: dict[str, tuple[Slip, str]] = {
     "t.tobytes()": (lambda t: t.tobytes(), "has_aux"),
     "t.view(int)": (lambda t: t.view(np.int64), "astype"),
     "np.shares_memory": (lambda t: np.shares_memory(t, A), "leave"),
+    "hash": (lambda t: hash(np.sum(t)), r"id\(t\)"),
+    "dict key": (lambda t: {np.sum(t): 1}, r"id\(t\)"),
+    "dict.get": (lambda t: {}.get(np.sum(t)), r"id\(t\)"),
+    "set": (lambda t: {np.sum(t)}, r"id\(t\)"),
+    "statistics.mean": (lambda t: statistics.mean([np.sum(t), 1.0]), r"np\.mean\(np\.stack"),
+    "statistics.stdev": (lambda t: statistics.stdev([np.sum(t), 1.0]), r"np\.mean\(np\.stack"),
+    "statistics.fmean": (lambda t: statistics.fmean([np.sum(t), 1.0]), r"np\.stack"),
+    "bytes": (lambda t: bytes(t), "has_aux"),
 }
 
 REFUSED: dict[str, tuple[Slip, str]] = {
@@ -321,12 +342,6 @@ REFUSED: dict[str, tuple[Slip, str]] = {
 }
 
 HIDDEN: dict[str, Slip] = {
-    "hash": lambda t: hash(np.sum(t)),
-    "dict key": lambda t: {np.sum(t): 1},
-    "set": lambda t: {np.sum(t)},
-    "statistics.mean": lambda t: statistics.mean([np.sum(t), 1.0]),
-    "statistics.fmean": lambda t: statistics.fmean([np.sum(t), 1.0]),
-    "statistics.stdev": lambda t: statistics.stdev([np.sum(t), 1.0]),
     "Decimal": lambda t: decimal.Decimal(np.sum(t)),
     "Fraction": lambda t: fractions.Fraction(np.sum(t)),
     "json": lambda t: json.dumps([np.sum(t)]),
@@ -334,12 +349,7 @@ HIDDEN: dict[str, Slip] = {
     "memoryview": lambda t: memoryview(t),
     "memoryview item": lambda t: with_item(memoryview(bytearray(8)).cast("d"), 0, np.sum(t)),
     "array.array item": lambda t: with_item(array.array("d", [0.0]), 0, np.sum(t)),
-    "bytes": lambda t: bytes(t),
     "bytearray": lambda t: bytearray(t),
-    "t.strides": lambda t: t.strides,
-    "t.flags": lambda t: t.flags,
-    "t.data": lambda t: t.data,
-    "t.ctypes": lambda t: t.ctypes,
     "np.nditer": lambda t: np.nditer(t),
     "np.rec.array": lambda t: np.rec.array(t),
     "a.flat[0] = t": lambda t: with_item(np.zeros(3).flat, 0, np.sum(t)),

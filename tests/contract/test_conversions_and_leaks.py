@@ -171,7 +171,7 @@ def twice(v):
 
 WITHOUT_RULE = {
     "user ufunc": (np.frompyfunc(twice, 1, 1), "twice"),
-    "poly": (np.poly, "poly"),
+    "unpackbits": (np.unpackbits, "np.unpackbits"),
 }
 
 

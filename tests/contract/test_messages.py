@@ -123,3 +123,54 @@ def test_never_a_number_where_the_error_is_not_ours(name: str, kind: str, transf
     # warnings are errors here: NumPy's shuffle only warns that it does not know the type
     with pytest.raises((TypeError, ValueError, AttributeError, struct.error, UserWarning, minpack_error)):
         TRANSFORMS[transform](HIDDEN[name], KINDS[kind])
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["strides", "flags", "data", "base", "ctypes", "getfield", "__array_interface__"])
+def test_what_tells_of_memory_is_no_attribute(name: str, kind: str, transform: str) -> None:
+    """NumPy and SciPy find out by `hasattr` what kind of object they have."""
+
+    def fun(t: Any) -> Any:
+        assert not hasattr(t, name)
+        with pytest.raises(AttributeError, match=rf"\.{name} tells how an array lies in memory"):
+            getattr(t, name)
+        with pytest.raises(AttributeError, match="no attribute 'strydes'"):
+            t.strydes
+        return t
+
+    TRANSFORMS[transform](fun, KINDS[kind])
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_an_array_of_objects_is_no_output(transform: str) -> None:
+    def objects(t: Any) -> Any:
+        return slips.with_item(np.zeros(3, object), 0, t)
+
+    for fun in (objects, lambda t: {"a": t, "b": [objects(t)]}):
+        with pytest.raises(cv.TracerConversionError, match=rf"^{transform}: .* objects.*np\.stack"):
+            TRANSFORMS[transform](fun, KINDS["0-d"])
+
+
+def test_unhashable_values_are_so_in_pythons_terms() -> None:
+    """Code that tries whether it can use a value as a key, as caches do, catches TypeError."""
+
+    def fun(t: Any) -> Any:
+        try:
+            hash(t)
+        except TypeError:
+            return 2 * t
+        return t
+
+    assert cv.grad(fun)(1.0) == 2.0
+
+
+def test_the_conversions_name_covector_numpy() -> None:
+    """And batched integers, for which there is no derivative to speak of, what picks from a plain array."""
+    with pytest.raises(cv.TracerConversionError, match=r"import covector\.numpy as np.*covector\.scipy"):
+        cv.grad(lambda t: np.sum(np.array(t)))(1.0)
+    with pytest.raises(cv.TracerConversionError, match=r"np\.zeros_like\(t\).*import covector\.numpy as np"):
+        cv.grad(lambda t: slips.with_item(np.zeros(3), 0, t))(1.0)
+    with pytest.raises(cv.TracerConversionError, match=r"np\.take_along_axis.*np\.choose") as info:
+        cv.vmap(lambda i: slips.A[i])(np.array([0, 2]))
+    assert "derivative" not in str(info.value)

@@ -12,6 +12,7 @@ import scipy.special
 
 import covector
 from compositions.cases import Case, cases, differentiable
+from covector.core.buffer import plain_of
 from covector.core.dispatch import UFUNCS
 from covector.core.errors import NotDifferentiableError
 from covector.core.primitive import PRIMITIVES, Primitive, Refuse, load_late_rules
@@ -172,10 +173,14 @@ def test_every_ufunc_of_numpy_is_differentiable_or_constant(ufunc: np.ufunc) -> 
         for i, x in zip(places, xs, strict=True):
             full[i] = x
         out = ufunc(*full)
-        seen.extend(out if isinstance(out, tuple) else (out,))
-        return np.sum(xs[0])
+        out = out if isinstance(out, tuple) else (out,)
+        seen.extend(map(plain_of, out))
+        constants = out if isinstance(handler, Primitive) and handler.constant else ()
+        return np.sum(xs[0]) + sum(np.sum(c * 1.0) for c in constants)
 
-    covector.vjp(fun, *[args[i] for i in places])
+    _, pull_back = covector.vjp(fun, *[args[i] for i in places])
+    for i, slope in enumerate(pull_back(1.0)):
+        np.testing.assert_array_equal(slope, np.full_like(slope, i == 0))
     for got, plain in zip(seen, want, strict=True):
         assert got.dtype == plain.dtype and got.shape == plain.shape
         if isinstance(handler, Primitive):

@@ -150,6 +150,8 @@ class Scope:
     def view(self, expression: str) -> str:
         """The expression of a view (where NumPy makes a copy: of a copy) of an array."""
         x = self.eval(expression)
+        if isinstance(x, np.generic):
+            return expression  # of a number NumPy makes a new array, which is plain where the number is
         e, k, j = expression, self.rng.randrange(max(1, x.ndim)), self.rng.randrange(max(1, x.ndim))
         shapes = [s for n in (1, 2, 3, 4) if x.size % n == 0 for s in ((n, x.size // n), (x.size // n, n))]
         ways = [f"{e}[{self.index(x.shape)}]"] * 6 + [f"{e}.reshape({self.choose([*shapes, (-1,)])})"] * 3

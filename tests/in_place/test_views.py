@@ -104,7 +104,7 @@ VIEWS = [
     "np.einsum('ij->ji', x)",
     "np.einsum('ii->i', x)",
     "x.astype(float)",
-    "x.astype(float, copy=False)",
+    "x.astype(x.dtype, copy=False)",
     "np.tile(x, 1)",
     "np.concatenate([x])",
     "np.take(x, [0, 1], axis=0)",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import covector as cv
-from covector.errors import ConcretizationError, NotDifferentiableError
+from covector.errors import ConcretizationError, NotDifferentiableError, TracerConversionError
 from helpers import assert_same_as_numpy, check
 from numpy_api.function_cases import Case, check_derivatives, check_values, inputs, params
 
@@ -253,7 +253,7 @@ def test_traced_bin_edges_stay_traced() -> None:
 X = np.array([1.0, 2.0, 3.0])
 ERRORS = [
     (lambda x: np.var(x, ddof=1, correction=1), ValueError, "simultaneously"),
-    (lambda x: np.std(x, out=np.empty(())), NotDifferentiableError, "np.std"),
+    (lambda x: np.std(x, out=np.empty(())), TracerConversionError, r"np\.std.*zeros_like"),
     (lambda x: np.average(x, weights=np.zeros(3)), ZeroDivisionError, "sum to zero"),
     (lambda x: np.average(x, weights=np.ones(2)), TypeError, "axis"),
     (lambda x: np.average(x, axis=0, weights=np.ones(2)), ValueError, r"\(2,\)"),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import covector as cv
+from covector.core.buffer import plain_of
 from helpers import assert_same_as_numpy, check, since
 
 # (name, function of arrays, their shapes)
@@ -314,18 +315,16 @@ def test_questions_about_shape_have_plain_answers() -> None:
     cv.vmap(fun)(np.ones((4, 2, 3)))
 
 
-def test_like_makes_plain_arrays_and_full_takes_a_traced_value() -> None:
+def test_like_makes_buffers_without_derivative_and_full_takes_a_traced_value() -> None:
     def fun(x: Any) -> Any:
-        plain = [
-            np.zeros(2, like=x),
-            np.ones(2, like=x),
-            np.eye(2, like=x),
-            np.arange(2.0, like=x),
-            np.empty(2, like=x),
-        ]
-        plain += [np.identity(2, like=x), np.tri(2, like=x), np.zeros_like(x), np.ones_like(x, int)]
-        assert all(type(p) is np.ndarray for p in plain)
-        return np.full((2, 2), x[0], like=x)
+        made = [np.zeros(2, like=x), np.ones(2, like=x), np.eye(2, like=x), np.arange(2.0, like=x)]
+        made += [np.identity(2, like=x), np.tri(2, like=x), np.zeros_like(x), np.ones_like(x, int)]
+        want = [np.zeros(2), np.ones(2), np.eye(2), np.arange(2.0), np.identity(2), np.tri(2), np.zeros(2), [1, 1]]
+        for got, plain in zip(made, want, strict=True):
+            assert type(plain_of(got)) is np.ndarray
+            assert_same_as_numpy(plain_of(got), plain)
+        assert plain_of(np.empty(2, like=x)).shape == plain_of(np.empty_like(x)).shape == (2,)
+        return np.full((2, 2), x[0], like=x) + sum(np.sum(m) for m in made[1:]) - 12.0
 
     out, pullback = cv.vjp(fun, np.array([3.0, 4.0]))
     np.testing.assert_array_equal(out, np.full((2, 2), 3.0))

@@ -101,8 +101,18 @@ def test_values_of_a_traced_array_raise_our_error() -> None:
         cv.grad(lambda x: _array(x).values.sum())(X)
 
 
-def test_a_reduction_to_a_number_is_done_on_the_data() -> None:
-    """xarray takes only what can be indexed for an array, and numbers cannot."""
-    with pytest.raises(cv.TracerConversionError, match="drop the derivative"):
-        cv.grad(lambda x: (_array(x) ** 2).sum().data)(X)
-    np.testing.assert_allclose(cv.grad(lambda x: (_array(x) ** 2).data.sum())(X), 2 * X)
+@pytest.mark.parametrize("reduction", ["sum", "mean", "prod", "std", "max"])
+def test_a_reduction_to_a_number(reduction: str) -> None:
+    """xarray takes what can be indexed for an array, and a traced number can be."""
+
+    def fun(x: Any) -> Any:
+        return getattr(_array(x) ** 2, reduction)().data
+
+    np.testing.assert_allclose(cv.vjp(fun, X)[0], fun(X), rtol=1e-14)
+    check(fun, X)
+
+
+def test_a_loss_is_written_with_xarray_alone() -> None:
+    loss = lambda x: ((_array(x) * _WEIGHTS) ** 2).sum().data
+    np.testing.assert_allclose(cv.grad(loss)(X), 2 * X * WEIGHT**2, rtol=1e-14)
+    np.testing.assert_allclose(cv.vmap(cv.grad(loss))(np.stack([X, -X]))[1], -2 * X * WEIGHT**2, rtol=1e-14)

@@ -1,7 +1,7 @@
 """``a += t`` with a plain array `a` and a traced `t`: the name is bound to a new array if `a` has one owner.
 
-Python assigns what the operator returns. Where the name (or attribute, or item) on the left is the only reference to the
-array, nobody can tell the array changed in place from another one put in its place.
+Python assigns what the operator returns. Where the name (or attribute, or item) on the left is the only reference to
+the array, nobody can tell the array changed in place from another one put in its place.
 """
 
 from __future__ import annotations
@@ -34,17 +34,22 @@ def is_augmented(frame: Any) -> bool:
     return code[at] == _BINARY_OP and code[at + 1] >= _FIRST_IN_PLACE
 
 
-def _calibrated() -> int:
+def _calibrated(product: bool) -> int:
     """The references to an array with one owner; 0, which none has, if this Python is not understood."""
-    array: Any = np.empty(1)
-    array += _Probe()  # type: ignore[misc]
+    array: Any = np.empty((1, 1))
+    if product:
+        array @= _Probe()  # type: ignore[misc]
+    else:
+        array += _Probe()  # type: ignore[misc]
     references, augmented = array
     return references if augmented else 0
 
 
-_ONE_OWNER = min(8, _calibrated())  # a debugger at import must not make it too large
+# A debugger at import must not make them too large. For ``@=`` NumPy makes a tuple of its operands more.
+_ONE_OWNER = min(8, _calibrated(False))
+_ONE_OWNER_OF_PRODUCT = min(12, _calibrated(True))
 
 
-def has_one_owner(array: Any, references: int) -> bool:
-    """Whether nobody but the left-hand side of the assignment refers to `array` or views of it."""
-    return references <= _ONE_OWNER and array.base is None
+def has_one_owner(array: Any, references: int, product: bool = False) -> bool:
+    """Whether only the left-hand side of the assignment (of ``@=``: a `product`) refers to `array`, and no view."""
+    return references <= (_ONE_OWNER_OF_PRODUCT if product else _ONE_OWNER) and array.base is None

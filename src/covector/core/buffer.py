@@ -16,7 +16,7 @@ from .tracer import Trace, Tracer, running
 from .values import shape_of
 from .views import Root
 
-__all__ = ["Buffer", "BufferTrace", "BufferValue", "as_buffer", "buffer", "plain_of"]
+__all__ = ["Buffer", "BufferTrace", "BufferValue", "as_buffer", "buffer", "constant_of", "plain_of"]
 
 
 class BufferTrace(Trace):
@@ -44,7 +44,8 @@ class BufferTrace(Trace):
 
     def wrap(self, out: Any, any_dtype: bool = False) -> Any:
         """Return a result as a buffer if it is an array that one may want to write to."""
-        if type(out) is np.ndarray and (any_dtype or (out.ndim and out.dtype.kind in "fc")):
+        # Arrays of no dimensions only come from views: functions return numbers.
+        if type(out) is np.ndarray and (any_dtype or out.dtype.kind in "fc"):
             return self.lift(out)
         return out
 
@@ -111,6 +112,7 @@ class BufferNumber(TracedNumber, BufferValue):
     """A `BufferValue` that can be indexed."""
 
     __slots__ = ()
+    __float__ = BufferValue.__float__
 
 
 class Buffer(TracedArray, BufferValue):
@@ -125,6 +127,11 @@ def buffer(array: Any) -> Any:
     if owner is None or type(array) is not np.ndarray or array.dtype.kind not in "biufc":
         return array
     return BufferTrace(owner).lift(array)
+
+
+def constant_of(owner: Trace, value: Any) -> Tracer:
+    """Return what a handle that `owner` followed holds once it is a constant: `value`, whatever its shape."""
+    return value if isinstance(value, Tracer) else BufferTrace(owner).lift(value)
 
 
 def as_buffer(owner: Trace, out: Any, any_dtype: bool = False) -> Any:

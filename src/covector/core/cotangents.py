@@ -48,10 +48,19 @@ class Scatter:
 
     def places(self) -> Any:
         """The positions written to, in the array laid out flat; one per element of `values`."""
-        if all(isinstance(i, int) for i in self.index) and len(self.index) == len(self.shape):
-            at = tuple(i % n for i, n in zip(self.index, self.shape, strict=True))
-            return np.array([np.ravel_multi_index(at, self.shape)])
-        return np.arange(math.prod(self.shape)).reshape(self.shape)[self.index].reshape(-1)
+        out = np.zeros(1, int)
+        if self.basic():
+            items = [i for i in self.index if i is not None]
+            k = items.index(Ellipsis) if Ellipsis in items else len(items)
+            items[k : k + 1] = [slice(None)] * (len(self.shape) - len(items) + (k < len(items)))
+            for i, n in zip(items, self.shape, strict=True):
+                at = np.arange(*i.indices(n)) if isinstance(i, slice) else np.array([i % n])
+                out = (out[:, None] * n + at).reshape(-1)
+            return out
+        for i, n in zip(np.broadcast_arrays(*self.index), self.shape, strict=False):
+            out = out * n + i.reshape(-1) % n
+        rest = math.prod(self.shape[len(self.index) :])
+        return (out[:, None] * rest + np.arange(rest)).reshape(-1)
 
 
 _FEW = 4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -99,13 +98,12 @@ def array_ufunc(self: Tracer, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
         return bind(handler, inputs, {}) if type(handler) is Primitive else handler(*inputs)
     if method == "__call__" and type(inputs[0]) is np.ndarray and kwargs.get("out", (None,))[0] is inputs[0]:
         references = sys.getrefcount(inputs[0])
-        if has_one_owner(inputs[0], references) and is_augmented(sys._getframe(1)):
+        if has_one_owner(inputs[0], references, ufunc is np.matmul) and is_augmented(sys._getframe(1)):
             return FUNCTIONS["augmented"](ufunc, *inputs)
     return UFUNC_METHODS[method](ufunc, *inputs, **kwargs)
 
 
 _HORNER = (np.add, np.subtract, np.multiply)
-_POLYNOMIALS = os.path.join(os.path.dirname(np.__file__), "polynomial")
 
 
 def _check_polynomial(t: Tracer) -> None:
@@ -113,11 +111,12 @@ def _check_polynomial(t: Tracer) -> None:
 
     They ask ``isinstance(x, np.ndarray)`` to line up the axes of both, and would broadcast them wrongly.
     """
-    if t.ndim and sys._getframe(2).f_code.co_filename.startswith(_POLYNOMIALS):
+    # The same functions run in `covector.numpy.polynomial`, where they do recognise it.
+    if t.ndim and sys._getframe(2).f_globals.get("__name__", "").startswith("numpy.polynomial."):
         raise NotDifferentiableError(
             f"an evaluation function of np.polynomial at {caller()} does not recognise a traced array and would "
-            f"combine it wrongly with coefficients of more than one dimension; give it one point at a time, or "
-            f"coefficients of one dimension, or use np.vander(x) @ coefficients"
+            f"combine it wrongly with coefficients of more than one dimension; use the function of the same name in "
+            f"covector.numpy.polynomial"
         )
 
 
@@ -125,7 +124,10 @@ def array_function(self: Tracer, func: Any, types: Any, args: tuple[Any, ...], k
     """Answer ``__array_function__`` for traced values."""
     handler = FUNCTIONS.get(func)
     if handler is None:
-        raise _unsupported(func, self)
+        load_late_rules()
+        handler = FUNCTIONS.get(func)
+        if handler is None:
+            raise _unsupported(func, self)
     if kwargs or len(args) > 2:
         return call_function(func, args, kwargs)
     result = handler(*args)

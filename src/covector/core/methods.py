@@ -32,7 +32,9 @@ def binary(ufunc: np.ufunc, reflected: bool = False) -> Callable[[Any, Any], Any
 
 
 def _foreign(x: object) -> bool:
-    """Whether `x` is an array of another library, which then gets its own chance to answer the operator."""
+    """Whether `x` is an array of another library, or no operand of ufuncs, and answers the operator itself."""
+    if getattr(x, "__array_ufunc__", True) is None:
+        return True
     return hasattr(x, "__array_priority__") and not hasattr(x, "toarray") and not isinstance(x, np.generic | np.ndarray)
 
 

@@ -16,6 +16,7 @@ from .errors import NotDifferentiableError, TracerConversionError, caller
 from .methods import binary, in_place, method_of, no_conversion, no_method, own_method, unary
 from .tracer import Tracer, concrete
 from .values import Shape, dtype_of, shape_of
+from .views import is_view, viewing
 
 __all__ = ["TracedArray", "TracedNumber", "TracedValue"]
 
@@ -314,7 +315,7 @@ class TracedNumber(TracedValue):
 
     def __float__(self) -> float:  # type: ignore[override]
         kinds = [c for c in type(self).__mro__ if issubclass(c, TracedValue) and not hasattr(c, "__getitem__")]
-        self.__class__ = kinds[0]  # type: ignore[assignment]
+        self.__class__ = viewing(kinds[0]) if is_view(self) else kinds[0]  # type: ignore[assignment]
         return float(self)
 
 

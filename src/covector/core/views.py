@@ -31,6 +31,8 @@ __all__ = [
     "positions",
     "release",
     "take",
+    "version_of",
+    "viewing",
 ]
 
 
@@ -173,7 +175,7 @@ VIEW_TYPES: dict[type, type] = {}
 """Class of views → class of tracers that are none."""
 
 
-def _viewing(cls: type) -> type:
+def viewing(cls: type) -> type:
     """The class of views that otherwise are tracers of `cls`."""
     if cls not in _VIEWS:
         made = type(cls.__name__.replace("Array", "View"), (_Viewing, cls), {"__slots__": ()})
@@ -189,8 +191,15 @@ def is_view(x: Any) -> bool:
 
 def is_written(x: Tracer) -> bool:
     """Whether elements of `x`, or of the array that it is a view of, were ever assigned to."""
+    return version_of(x) > 0
+
+
+def version_of(x: Tracer) -> int:
+    """How often elements of `x`, or of the array that it is a view of, were assigned to."""
     link = x._link
-    return link is not None and (link.origin.version if isinstance(link, View) else link.version) > 0
+    if link is None:
+        return 0
+    return link.origin.version if isinstance(link, View) else link.version  # type: ignore[no-any-return]
 
 
 def link_slice(out: Tracer, parent: Tracer, index: tuple[Any, ...]) -> Tracer:
@@ -205,7 +214,7 @@ def link_slice(out: Tracer, parent: Tracer, index: tuple[Any, ...]) -> Tracer:
         link = View(parent, index)
     out._link = link
     cls = type(out)
-    out.__class__ = _VIEWS.get(cls) or _viewing(cls)  # type: ignore[assignment]
+    out.__class__ = _VIEWS.get(cls) or viewing(cls)  # type: ignore[assignment]
     if link.depth > _DEEP:
         positions(out)
     return out
@@ -233,7 +242,7 @@ def link_view(
         return out  # of a number, NumPy makes a new array
     link = GeneralView(parent, function, part, writeable)
     out._link = link
-    out.__class__ = _VIEWS.get(cls) or _viewing(cls)  # type: ignore[assignment]
+    out.__class__ = _VIEWS.get(cls) or viewing(cls)  # type: ignore[assignment]
     if link.depth > _DEEP or copied:
         positions(out)
     return out
@@ -255,7 +264,7 @@ def _refresh(x: Any) -> None:
     else:
         content = link.derive(link.parent)
     take(x, content)
-    x.__class__ = _viewing(x.__class__)
+    x.__class__ = viewing(x.__class__)
     link.version = link.origin.version
 
 
@@ -287,7 +296,7 @@ def positions(x: Tracer) -> Any:
 
 def _halves(above: Any) -> Any:
     """A copy of `above` laid out as the real parts of an array of complex numbers are: every second place."""
-    pairs = np.empty_like(above, dtype=[("real", np.intp), ("imag", np.intp)])
+    pairs = laid_out_like(above, np.dtype([("real", np.intp), ("imag", np.intp)]))
     pairs["real"] = above
     return pairs["real"]
 

@@ -187,6 +187,10 @@ _SERIES: tuple[tuple[str, _Sample], ...] = (
     ("interpolate", (lambda f, x: f(lambda t: np.sin(x[0] * t), 2), (V,))),
     ("fromroots", (lambda f, r: f(r), (V,))),
     ("weight", (lambda f, x: f(x), (V,))),
+    *[
+        (name, (lambda f, c: f(c)(0.5), (V,)))
+        for name in ("Polynomial", "Chebyshev", "Legendre", "Laguerre", "Hermite", "HermiteE")
+    ],
 )
 """Ending of the name of a function of `numpy.polynomial` → how to call it; the first that fits counts."""
 
@@ -205,7 +209,7 @@ def call_of(entry: Entry) -> Call | None:
 def _candidates(entry: Entry) -> Sequence[_Sample]:
     if entry.section == "numpy.ndarray":
         return methods(entry.name)
-    if entry.section.startswith("numpy.polynomial."):
+    if entry.section.startswith("numpy.polynomial"):
         found = [sample for ending, sample in _SERIES if entry.name.endswith(ending)][:1]
         if found:
             return found

@@ -108,13 +108,6 @@ REPLACED: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("numpy.vectorize", "numpy.frompyfunc"),
     ),
     (
-        _NEVER_ASKS + "use plain coefficients and the *val functions",
-        tuple(
-            f"numpy.polynomial.{name}"
-            for name in ("Polynomial", "Chebyshev", "Legendre", "Laguerre", "Hermite", "HermiteE")
-        ),
-    ),
-    (
         "a traced value shares no memory; use it as it is, or return it first",
         ("numpy.from_dlpack", "numpy.ndarray.__dlpack__", "numpy.ndarray.__dlpack_device__"),
     ),
@@ -148,35 +141,17 @@ def replaced(entry: Entry) -> str | None:
     kind: Any = entry.function
     if isinstance(kind, type) and issubclass(kind, np.generic):
         return "a scalar type makes a plain number; use t.astype(dtype)"
-    if entry.section.startswith("numpy.polynomial."):
-        return next((reason for endings, reason in _SERIES if entry.name.endswith(endings)), None)
+    if entry.section.startswith("numpy.polynomial"):
+        return _NEVER_ASKS.rstrip("; ")
     return _find(REPLACED, entry.full)
 
 
-_SERIES: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("val2d", "val3d", "grid2d", "grid3d"), _NEVER_ASKS + "nest the one-dimensional *val functions, or use np.einsum"),
-    (("val",), _NEVER_ASKS + "multiply a plain *vander matrix by the coefficients"),
-    (("vander2d", "vander3d"), _NEVER_ASKS + "multiply what the *val functions give of the basis in each variable"),
-    (("vander",), _NEVER_ASKS + "stack the *val function of the rows of np.eye(deg + 1), or use np.vander"),
-    (("fit", "interpolate"), _NEVER_ASKS + "use np.linalg.lstsq with the plain *vander matrix, or np.polyfit"),
-    (("div", "roots", "fromroots"), _NEVER_ASKS + "use np.polydiv, np.roots or np.poly, highest power first"),
-    (
-        ("mul", "pow", "mulx"),
-        _NEVER_ASKS + "use np.polymul, or np.einsum with the plain table of products of the basis",
-    ),
-    (("add", "sub"), _NEVER_ASKS + "pad the shorter one with zeros, and use + and -"),
-    (
-        ("der", "int", "companion", "line", "trim", *(f"2{kind}" for kind in ("cheb", "leg", "lag", "herm", "herme"))),
-        _NEVER_ASKS + "it is linear: apply it to the rows of np.eye(n), and multiply by the coefficients",
-    ),
-    (("2poly",), _NEVER_ASKS + "it is linear: apply it to the rows of np.eye(n), and multiply by the coefficients"),
-)
-"""(endings of names, what to use instead) for the functions of `numpy.polynomial`, which are ordinary Python."""
-
-
 _LIMITED = (
-    (("val2d", "val3d", "grid2d", "grid3d", "valfromroots"), "at a single traced point: of an array use np.polyval"),
-    (("val",), "with coefficients in one dimension"),
+    (
+        ("val2d", "val3d", "grid2d", "grid3d", "valfromroots"),
+        "at a single traced point: of an array use covector.numpy.polynomial",
+    ),
+    (("val",), "with coefficients in one dimension: of more use covector.numpy.polynomial"),
 )
 """(endings, limit) for functions of `numpy.polynomial` that ask whether the points are an `ndarray`: a traced array is
 none, and NumPy then broadcasts the coefficients in another way, without a word."""

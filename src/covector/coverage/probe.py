@@ -15,7 +15,7 @@ from ..transforms import jvp, vjp, vmap
 
 __all__ = ["Finding", "probe", "traced_leaves"]
 
-_PLACE = re.compile(r"\s*\(?\bat (?:<[^>]*>|\S+):\d+\)?")
+_PLACE = re.compile(r"\s*\(?\bat (?:<unknown>|(?:<[^>]*>|\S+):\d+)\)?")
 _TRACE = re.compile(r" (?:a value|an array) traced by \w+")
 
 

@@ -15,6 +15,7 @@ from ..core.values import dtype_of
 from .calls import Call, call_of
 from .catalog import SECTIONS, Entry, entries
 from .declared import limit, outside, replaced
+from .namesakes import namesake, tried
 from .probe import Finding, probe
 
 __all__ = ["CONSTANT", "DIFFERENTIABLE", "REFUSED", "UNKNOWN", "Row", "row", "sample_of", "table"]
@@ -46,7 +47,17 @@ def table() -> list[Row]:
 
 
 def row(entry: Entry) -> Row:
-    """Return what is known of one name."""
+    """Return what is known of one name; of a refused one also whether its namesake in `covector.numpy` works."""
+    found = _row(entry)
+    if found.verdict != REFUSED or namesake(entry) is None:
+        return found
+    works, wrong = tried(entry)
+    if works:
+        return found._replace(note=f"{found.note}; use covector.{entry.full}, which has {works}")
+    return found._replace(verdict=UNKNOWN, note=wrong) if entry.section.startswith("numpy.polynomial") else found
+
+
+def _row(entry: Entry) -> Row:
     function = entry.function
     handler = dispatch.UFUNCS.get(function) if isinstance(function, np.ufunc) else _handler(function)
     if (handler is None or function is np.isnat) and (reason := outside(entry)) is not None:
@@ -113,7 +124,7 @@ def _by_call(entry: Entry, call: Call, handler: Any, reason: str | None) -> Row:
     ufunc = dispatch.UFUNCS.get(entry.function) if isinstance(entry.function, np.ufunc) else None
     if ufunc is not None:
         note = "; ".join(filter(None, (note, _parameters(entry.function, call.arrays))))
-    note = "; ".join(filter(None, (note, limit(entry))))
+    note = "; ".join(filter(None, (note, "" if handler is not None else limit(entry))))
     return Row(*entry[:2], DIFFERENTIABLE, "yes", "yes", batch, note)
 
 

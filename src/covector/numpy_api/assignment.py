@@ -91,7 +91,7 @@ def _cast(v: Any, dtype: np.dtype[Any]) -> Any:
         return out if out.shape else out[()]
     if own.kind == "c" and dtype.kind in "fiu":
         message = "Casting complex values to real discards the imaginary part"
-        warnings.warn(message, np.exceptions.ComplexWarning, stacklevel=5)
+        warnings.warn(message, np.exceptions.ComplexWarning, stacklevel=4)
     return astype(v, dtype)
 
 
@@ -324,6 +324,8 @@ def update(ufunc: np.ufunc, x: Any, other: Any) -> Any:
 @implements("augmented")
 def update_plain(ufunc: np.ufunc, array: Any, other: Any) -> Any:
     """Answer ``array += other`` for a plain array that nobody else refers to; see `core.augmented`."""
+    if not array.flags.writeable:
+        raise ValueError("output array is read-only")
     return update(ufunc, BufferTrace(other._trace).lift(array), other)
 
 
@@ -350,6 +352,7 @@ def write_out(function: Any, out: Any, result: Any, where: Any = True) -> Any:
             result = np.where(where, result, out)
         store(out, _cast(result, dtype_of(out)))
         return out
+    result, where = plain_of(result), plain_of(where)
     if isinstance(result, Tracer) or isinstance(where, Tracer):
         raise needs_traced(name)
     np.copyto(out, result, casting="same_kind", where=where)

@@ -21,38 +21,34 @@ __all__ = ["empty_like", "full_like", "geomspace", "linspace", "logspace", "ones
 # --- shaped like a traced value: constants ----------------------------------------------------------------------------
 
 
-def _shape_and_dtype(a: Any, dtype: Any, shape: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    return a.shape if shape is None else as_shape(shape), a.dtype if dtype is None else np.dtype(dtype)
+def _pattern(a: Any) -> Any:
+    """A plain array of the shape of `a`, laid out in memory as NumPy would have it, which its ``_like`` functions ask."""
+    held = layout(a)
+    return np.empty(a.shape) if held is None else held
 
 
 @implements(np.zeros_like)
 def zeros_like(
-    a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
+    a: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, *, device: Any = None
 ) -> Any:
-    return buffer(np.zeros(*_shape_and_dtype(a, dtype, shape), order=_layout(a, order, shape), device=device))
+    dtype = a.dtype if dtype is None else dtype
+    return buffer(np.zeros_like(_pattern(a), dtype, order, False, shape, device=device))
 
 
 @implements(np.ones_like)
 def ones_like(
-    a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
+    a: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, *, device: Any = None
 ) -> Any:
-    return buffer(np.ones(*_shape_and_dtype(a, dtype, shape), order=_layout(a, order, shape), device=device))
+    dtype = a.dtype if dtype is None else dtype
+    return buffer(np.ones_like(_pattern(a), dtype, order, False, shape, device=device))
 
 
 @implements(np.empty_like)
 def empty_like(
-    prototype: Any, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
+    prototype: Any, /, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, *, device: Any = None
 ) -> Any:
-    at = _layout(prototype, order, shape)
-    return buffer(np.empty(*_shape_and_dtype(prototype, dtype, shape), order=at, device=device))
-
-
-def _layout(a: Any, order: str, shape: Any) -> Any:
-    """The order in which to lay out an array like `a`: "C" or "F"."""
-    if order in ("C", "F"):
-        return order
-    held = layout(a) if shape is None else None
-    return "F" if held is not None and held.flags.fnc else "C"
+    dtype = prototype.dtype if dtype is None else dtype
+    return buffer(np.empty_like(_pattern(prototype), dtype, order, False, shape, device=device))
 
 
 def _on_cpu(device: Any) -> None:
@@ -60,14 +56,16 @@ def _on_cpu(device: Any) -> None:
         raise ValueError(f'Device not understood. Only "cpu" is allowed, but received: {device}')
 
 
-def _filled(shape: tuple[int, ...], fill_value: Any, dtype: Any, order: Any, device: Any) -> Any:
-    _on_cpu(device)
+def _fill_value(fill_value: Any, dtype: Any) -> Any:
     fill = as_array(fill_value, "np.full")
-    if dtype is not None and fill.dtype != dtype:
-        fill = fill.astype(dtype)
-    if isinstance(fill, Tracer):
-        return np.copy(broadcast_to(fill, shape), order)
-    return buffer(np.full(shape, fill, fill.dtype, order))
+    return fill if dtype is None or fill.dtype == dtype else fill.astype(dtype)
+
+
+def _filled(new: Any, fill: Any) -> Any:
+    """Return the new array `new`, filled."""
+    out = buffer(new)
+    out[...] = fill
+    return out
 
 
 @implements(np.full_like)
@@ -75,20 +73,22 @@ def full_like(
     a: Any,
     fill_value: Any,
     dtype: Any = None,
-    order: str = "K",
+    order: Any = "K",
     subok: bool = True,
     shape: Any = None,
     *,
     device: Any = None,
 ) -> Any:
-    order = _layout(a, order, shape)
-    shape, dtype = _shape_and_dtype(a, dtype, shape)
-    return _filled(shape, fill_value, dtype, order, device)
+    fill = _fill_value(fill_value, a.dtype if dtype is None else np.dtype(dtype))
+    like = _pattern(a) if isinstance(a, Tracer) else np.asarray(a)
+    return _filled(np.empty_like(like, fill.dtype, order, False, shape, device=device), fill)
 
 
 @implements(np.full)
 def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", *, device: Any = None) -> Any:
-    return _filled(as_shape(shape), fill_value, dtype, order, device)
+    _on_cpu(device)
+    fill = _fill_value(fill_value, dtype)
+    return _filled(np.empty(as_shape(shape), fill.dtype, order), fill)
 
 
 # With ``like=`` a traced value; their arguments are plain.

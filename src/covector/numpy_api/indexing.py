@@ -58,22 +58,23 @@ def _basic(x: Any, index: tuple[Any, ...]) -> Any:
 
 def _through_root(x: Any, index: Any) -> Any:
     """Read a few elements of a view from its root, without deriving the view anew; None where that does not pay."""
-    if not all(isinstance(i, (*_BASIC, np.ndarray, list)) for i in (index if type(index) is tuple else (index,))):
+    items = index if type(index) is tuple else (index,)
+    basic = all(isinstance(i, _BASIC) or i is Ellipsis for i in items)
+    if not basic and not all(isinstance(i, (*_BASIC, np.ndarray, list)) for i in items):
         return None
     link = x._link
     places = positions(x)[index]
     if places.ndim and places.size > positions(x).size // 4:
         return None
     at = np.unravel_index(places, link.root.shape)
+    zero_d = type(places) is np.ndarray and not places.ndim  # which the index asked for by an ellipsis
     if not places.ndim:
-        out = read_p(link.root, index=tuple(int(i) for i in at))
+        out = read_p(link.root, index=tuple(int(i) for i in at) + (Ellipsis,) * zero_d)
     else:
         out = gather_p(link.root, *at, unique=False)
     if link.part is not None:
         out = (np.real if link.part == "real" else np.imag)(out)
-    if places.base is not None and isinstance(out, TracedArray):  # NumPy took a view of the positions as well
-        return link_slice(out, x, index if type(index) is tuple else (index,))
-    return out
+    return link_slice(out, x, items) if basic and isinstance(out, Tracer) and (zero_d or out.shape) else out
 
 
 def _static(i: slice) -> bool:

@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 
 from ..core.primitive import bind
+from ..core.tracer import Tracer
+from ..core.views import layout
 from ..ops.indexing import gather_p
 from ..ops.sorting import argpartition_p, argsort_p, lexsort_p, searchsorted_p
+from .assignment import relaid
 from .axes import normalize_axis
 from .plain import plain
 from .register import implements
@@ -36,7 +39,13 @@ def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable:
     _no_fields("sort", order)
     a, axis = _line(a, axis)
     # Always stable: the derivative follows the elements taken, and among equal ones that must not be arbitrary.
-    return pick_along(a, argsort_p(a, axis=axis, kind="stable"), axis, unique=True)
+    return _laid_out(pick_along(a, argsort_p(a, axis=axis, kind="stable"), axis, unique=True), a)
+
+
+def _laid_out(x: Any, a: Any) -> Any:
+    """Return `x` in the memory order of `a`, of which NumPy sorts a copy."""
+    held = layout(a) if isinstance(a, Tracer) and isinstance(x, Tracer) else None
+    return x if held is None or not held.flags.fnc else relaid(x, "F")
 
 
 @implements(np.argsort)
@@ -65,7 +74,7 @@ def _kth(kth: Any, n: int) -> tuple[int, ...]:
 @implements(np.partition)
 def partition(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None) -> Any:
     a, axis = _line(a, axis)
-    return pick_along(a, argpartition(a, kth, axis, kind, order), axis, unique=True)
+    return _laid_out(pick_along(a, argpartition(a, kth, axis, kind, order), axis, unique=True), a)
 
 
 @implements(np.argpartition)

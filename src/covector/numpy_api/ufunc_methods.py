@@ -66,7 +66,9 @@ def _stored(ours: Callable[..., Any]) -> Callable[..., Any]:
 
     def method(ufunc: np.ufunc, *args: Any, out: Any = None, **kwargs: Any) -> Any:
         result = ours(ufunc, *args, **kwargs)
-        return result if out is None or out == (None,) else FUNCTIONS["out"](ufunc, out, result)
+        if type(out) is tuple and len(out) == 1:
+            out = out[0]
+        return result if out is None else FUNCTIONS["out"](ufunc, out, result)
 
     return method
 

@@ -28,10 +28,15 @@ def _part_aval(x: Aval) -> Aval:
 
 _COMPLEX = [sample(draw(s, complex)) for s in ((), (3,), (2, 3), (0,))] + [sample(draw((3,), np.complex64))]
 
-# `positive` makes a new contiguous array of what would be a strided view into the complex one.
+
+def _own(part: Any) -> Any:
+    """A new contiguous array of what is a strided view into the complex one."""
+    return np.array(part) if type(part) is np.ndarray and not part.ndim else np.positive(part)
+
+
 real_p = linear(
     "real",
-    lambda x: np.positive(x.real),
+    lambda x: _own(x.real),
     transpose=lambda ct, x: ct,
     aval=_part_aval,
     batch=lambda trace, args, batched: real_p(args[0]),
@@ -41,7 +46,7 @@ real_p = linear(
 )
 imag_p = linear(
     "imag",
-    lambda x: np.positive(x.imag),
+    lambda x: _own(x.imag),
     transpose=lambda ct, x: ct * -1j,
     aval=_part_aval,
     batch=lambda trace, args, batched: imag_p(args[0]),

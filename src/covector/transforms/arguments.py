@@ -19,6 +19,7 @@ __all__ = [
     "fun_name",
     "output_leaves",
     "own",
+    "own_each",
     "restore_kind",
     "show_tree",
     "split_aux",
@@ -170,12 +171,31 @@ def check_argnums(transform: str, argnums: Any) -> None:
 
 
 def own(x: Any) -> Any:
-    """Return the result leaf `x` as a plain value that the caller may write to: no Python number, no locked view."""
+    """Return the result leaf `x` as a value that the caller may write to: no Python number, no locked view.
+
+    A traced value comes as a handle of its own, because a tape or another result may hold the one given.
+    """
     if isinstance(x, _ndarray):
         return x if x.flags.writeable else x.copy()
-    if isinstance(x, Tracer | np.generic):
-        return x
-    return dtype_of(x).type(x)
+    if isinstance(x, Tracer):
+        return x.clone()
+    return x if isinstance(x, np.generic) else dtype_of(x).type(x)
+
+
+def own_each(leaves: Sequence[Any]) -> list[Any]:
+    """Return `own` of the result leaves, copied where two share memory: handles share arrays until one is written to."""
+    out: list[Any] = []
+    seen: set[int] = set()
+    for x in map(own, leaves):
+        if isinstance(x, _ndarray):
+            owner: Any = x
+            while isinstance(owner.base, _ndarray):
+                owner = owner.base
+            if id(owner) in seen:
+                x = x.copy()
+            seen.add(id(owner))
+        out.append(x)
+    return out
 
 
 def restore_kind(x: Any, primal: Any) -> Any:

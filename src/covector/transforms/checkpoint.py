@@ -13,8 +13,9 @@ from ..core.graph import Equation, Graph, GraphTrace, GraphTracer, Var, record
 from ..core.primitive import Primitive, bind
 from ..core.protect import fixed
 from ..core.surface import TracedArray, TracedNumber
-from ..core.tracer import Trace, Tracer
+from ..core.tracer import Trace, Tracer, snapshot
 from ..core.values import Aval, Shape, aval_of, is_plain, shape_of
+from ..core.views import is_written, version_of
 from .arguments import check_callable, output_leaves
 from .batching import Unmapped
 from .call import as_numpy
@@ -69,7 +70,7 @@ class _RecordTrace(GraphTrace):
 
     def __init__(self) -> None:
         super().__init__("checkpoint")
-        self.captured: list[tuple[Tracer, _RecordTracer]] = []
+        self.captured: list[tuple[Tracer, Any, int, _RecordTracer]] = []
 
     def wrap(self, x: Any) -> _RecordTracer:
         """Make an input of the value `x`."""
@@ -91,11 +92,12 @@ class _RecordTrace(GraphTrace):
         x = plain_of(x)
         if not isinstance(x, Tracer) or x._trace is self:
             return x
-        for tracer, known in self.captured:
-            if tracer is x:
+        version = version_of(x)
+        for tracer, _, seen, known in self.captured:
+            if tracer is x and seen == version:
                 return known
         known = self.wrap(x)
-        self.captured.append((x, known))
+        self.captured.append((x, snapshot(x), version, known))
         return known
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
@@ -217,16 +219,23 @@ def _checkpointed(fun: Callable[..., Any], leaves: Sequence[Any]) -> tuple[list[
     """Call ``fun(*leaves)`` as one primitive; return output leaves and structure."""
     trace = _RecordTrace()
     try:
-        out, treedef = output_leaves(fun(*[trace.wrap(x) for x in leaves]), "checkpoint", fun)
-        out = [trace.capture(as_numpy(x)) for x in out]
+        inputs = [trace.wrap(x) for x in leaves]
+        out, treedef = output_leaves(fun(*inputs), "checkpoint", fun)
+        # What the function assigned to elements of its arguments, its caller shall see.
+        written = [i for i, (x, leaf) in enumerate(zip(inputs, leaves)) if isinstance(leaf, Tracer) and is_written(x)]
+        out = [trace.capture(as_numpy(x)) for x in [*out, *[inputs[i].clone() for i in written]]]
     finally:
         trace.close()
     graph = trace.graph
     graph.outputs = [x._var if isinstance(x, _RecordTracer) else x for x in out]
     values = tuple(as_numpy(x.value) if isinstance(x, _RecordTracer) else x for x in out)
     known = values if all(is_plain(x) for x in values) else None
-    inputs = [*leaves, *[x for x, _ in trace.captured]]
-    return list(bind(checkpoint_p, inputs, {"graph": graph, "known": known})), treedef
+    inputs = [*map(snapshot, leaves), *[x for _, x, _, _ in trace.captured]]
+    results = list(bind(checkpoint_p, inputs, {"graph": graph, "known": known}))
+    count = len(results) - len(written)
+    for i, x in zip(written, results[count:], strict=True):
+        leaves[i][...] = x
+    return results[:count], treedef
 
 
 def checkpoint(fun: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.buffer import as_buffer
+from ..core.buffer import as_buffer, constant_of
 from ..core.mutation import adopt, isolate, mutate
 from ..core.primitive import Primitive, bind
 from ..core.surface import TracedArray, TracedNumber, TracedValue
@@ -85,7 +85,7 @@ class ForwardTrace(Trace):
         isolate(x)
         mutate(x, "value", primitive, values, params)
         if blocked_level() >= self.level:
-            adopt(x, as_buffer(self, x.value))
+            adopt(x, constant_of(self, x.value))
         elif t is not None or not primitive.adds:
             mutate(x, "tangent", primitive, [x.dtype.type(0) if t is None else t, *values[1:]], params)
 

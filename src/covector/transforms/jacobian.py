@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core import tree
 from ..core.values import dtype_of, shape_of
-from .arguments import bind_arguments, check_argnums, check_callable, fun_name, own
+from .arguments import bind_arguments, check_argnums, check_callable, fun_name, own_each
 from .batching import BatchTrace, BatchTracer
 from .jacobian_parts import assemble, basis, check_chunk, check_outputs, chunks, gather_rows, row_bytes, size_of
 from .linearization import Linearization, run_on_tape
@@ -62,7 +62,7 @@ def _compute(fun: Any, o: _Options, args: Any, kwargs: Any) -> tuple[Any, Any, A
     _check_complex(o, mode, fun, inputs, out)
     blocks = (_forward_blocks if mode == "fwd" else _reverse_blocks)(lin, inputs, out, o)
     jac = assemble(lin.out_treedef, out, lin.in_treedefs, lin.in_leaves, blocks, o.argnums)
-    return tree.unflatten(lin.out_treedef, [own(y) for y in out]), jac, aux
+    return tree.unflatten(lin.out_treedef, own_each(out)), jac, aux
 
 
 def _complex(leaves: Sequence[Any]) -> bool:

@@ -19,6 +19,7 @@ from .arguments import (
     fun_name,
     output_leaves,
     own,
+    own_each,
     restore_kind,
     show_tree,
     split_aux,
@@ -66,7 +67,7 @@ def forward(
         leaves, treedef = output_leaves(result, transform, fun)
         mine = [isinstance(x, ForwardTracer) and x._trace is trace for x in leaves]
         # While arrays are held, so that what passes through unchanged is copied.
-        out = [own(x.value if m else x) for x, m in zip(leaves, mine, strict=True)]
+        out = own_each([x.value if m else x for x, m in zip(leaves, mine, strict=True)])
         return out, [own(x.tangent) if m else None for x, m in zip(leaves, mine, strict=True)], treedef, aux
     finally:
         trace.close()

@@ -103,7 +103,9 @@ def _finish(totals: list[Any], slot: int, x: Any) -> Any:
     ct = unshared(totals, slot)
     if ct is None:
         return zeros(x)
-    if isinstance(ct, Tracer) or ct.shape:
+    if isinstance(ct, Tracer):
+        return ct.clone()  # the other one may be held by the tape, or be what the user gave
+    if ct.shape:
         return ct
     return restore_kind(ct, x) if isinstance(ct, np.ndarray) or isinstance(x, np.ndarray) else ct
 
@@ -195,11 +197,10 @@ def _stand_in(x: Any) -> Any:
 
 
 def lower_aux(trace: Any, aux: Any) -> Any:
-    """Replace the tracers of `trace` inside the pytree `aux` by their values, copied if the tape outlives the call."""
+    """Replace the tracers of `trace` inside the pytree `aux` by their values, which nobody else refers to."""
     leaves, treedef = tree.flatten(aux)
-    keep = escaped if getattr(trace, "escapes", False) else own
     mine = [isinstance(x, Tracer) and (x._trace is trace or isinstance(x, BufferValue)) for x in leaves]
-    plain = [keep(x.value) if m else x for x, m in zip(leaves, mine, strict=True)]
+    plain = [escaped(x.value) if m else x for x, m in zip(leaves, mine, strict=True)]
     return tree.unflatten(treedef, plain)
 
 

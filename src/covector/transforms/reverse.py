@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.buffer import as_buffer
+from ..core.buffer import as_buffer, constant_of
 from ..core.cotangents import Pending, add_cotangent
 from ..core.mutation import adopt, is_alone, isolate, mutate, newest, write
 from ..core.primitive import Primitive, bind
@@ -141,7 +141,7 @@ class ReverseTrace(Trace):
         isolate(x)
         if blocked_level() >= self.level:
             mutate(x, "value", primitive, values, params)
-            adopt(x, as_buffer(self, x.value))
+            adopt(x, constant_of(self, x.value))
             return
         moves = self.cloned is None or x.slot not in self.cloned
         mutate(x, "value", primitive, values, params)

@@ -15,7 +15,7 @@ from ..core import tree
 from ..core.buffer import as_buffer
 from ..core.protect import Holds
 from ..core.values import shape_of
-from .arguments import check_callable, check_leaf, fun_name, output_leaves, own
+from .arguments import check_callable, check_leaf, fun_name, output_leaves, own_each
 from .batching import BatchTrace, BatchTracer
 
 __all__ = ["axis_environment", "named_axes", "vmap"]
@@ -142,11 +142,11 @@ def _run(
                     _misplaced(f"vmap: output leaf {tree.paths(out_treedef)[i]} of {fun_name(fun)}", x, axis)
                 )
             if axis is None:
-                results.append(own(x))
+                results.append(x)
             else:
                 value = x.value if mine else np.broadcast_to(x, (size, *shape_of(x)))
-                results.append(own(np.moveaxis(value, 0, axis) if axis % rank else value))
-        return tree.unflatten(out_treedef, results)
+                results.append(np.moveaxis(value, 0, axis) if axis % rank else value)
+        return tree.unflatten(out_treedef, own_each(results))
     finally:
         trace.close()
         holds.release()

@@ -2,8 +2,8 @@
 
 Coefficients, points, roots, weights and domains may be traced. Outside of transforms NumPy's own functions run.
 
-A traced coefficient is never dropped for being zero: the result then has a zero at its end that NumPy's lacks. For roots
-and for divisors the values decide the degree, as in NumPy, and what is left out has the derivative zero.
+A traced coefficient is never dropped for being zero: the result then has a zero at its end that NumPy's lacks. For
+roots, divisors and ``trim`` the values decide the degree, as in NumPy, and what is left out has the derivative zero.
 
 Examples
 --------

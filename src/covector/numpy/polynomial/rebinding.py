@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+from collections.abc import Callable
 from importlib import import_module
 from types import FunctionType, ModuleType
 from typing import Any
@@ -56,9 +57,7 @@ def _home(module: ModuleType | str) -> str:
 
 
 def _with_globals(function: FunctionType, namespace: dict[str, Any]) -> FunctionType:
-    new = FunctionType(
-        function.__code__, namespace, function.__name__, function.__defaults__, function.__closure__
-    )
+    new = FunctionType(function.__code__, namespace, function.__name__, function.__defaults__, function.__closure__)
     new.__kwdefaults__ = function.__kwdefaults__
     return functools.update_wrapper(new, function)
 
@@ -138,7 +137,7 @@ def _class(theirs: type, own: ModuleType) -> type:
             method = _method(value, home)
             if method is not None:
                 body[name] = method
-    body["__truediv__"] = _quotient
+    body |= {"__truediv__": _quotient, "fit": classmethod(functools.partial(_fitted, body["fit"].__func__))}
     return type(theirs)(theirs.__name__, (theirs,), body)
 
 
@@ -160,3 +159,7 @@ def _quotient(self: Any, other: Any) -> Any:
     if isinstance(other, Tracer) and not other.shape:
         return self.__floordiv__(other)
     return ABCPolyBase.__truediv__(self, other)
+
+
+def _fitted(fit: Callable[..., Any], cls: type, x: Any, y: Any, deg: Any, domain: Any = None, **options: Any) -> Any:
+    return fit(cls, x, y, deg, replacements.widened_domain(x) if domain is None else domain, **options)

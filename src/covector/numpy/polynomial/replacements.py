@@ -1,8 +1,8 @@
 """The few functions of `numpy.polynomial` that decide by values which form their result takes.
 
 NumPy drops coefficients of the highest powers where they are zero. A coefficient that is traced stays, because its
-derivative is not zero with it: of ``polymul([1, t], [2, 3])`` at ``t = 0`` the last coefficient, ``3 t``, has derivative
-3. Where the number of roots or the course of a division depends on the degree, values decide, as in NumPy.
+derivative is not zero with it: of ``polymul([1, t], [2, 3])`` at ``t = 0`` the last coefficient, ``3 t``, has the
+derivative 3. Where the number of roots or the course of a division depends on the degree, values decide, as in NumPy.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from ..conversion import array, asarray
 from ..creation import empty, zeros
 from ..forwarding import holds_traced
 
-__all__ = ["UTILITIES", "fixed", "vanishes"]
+__all__ = ["UTILITIES", "fixed", "vanishes", "widened_domain"]
 
-UTILITIES = ("_div", "_fit", "as_series", "getdomain", "trimseq")
+UTILITIES = ("_div", "_fit", "as_series", "getdomain", "trimcoef", "trimseq")
 """The functions of `numpy.polynomial.polyutils` that are replaced."""
 
 
 def _is_traced(x: Any) -> bool:
-    """Whether `x` may carry a derivative, or differ from lane to lane; an array that only can be written to does not."""
+    """Whether `x` may carry a derivative or differ from lane to lane; an array that can only be written to does not."""
     return isinstance(x, Tracer) and not isinstance(x, BufferValue)
 
 
@@ -77,11 +77,26 @@ def _of_highest_degree(c: Any, function: str) -> Any:
     return c[: n - min(leading_zeros(c[::-1], function, exactly=True), n - 1)]
 
 
+def trimcoef(c: Any, tol: Any = 0) -> Any:
+    if tol < 0:
+        raise ValueError("tol must be non-negative")
+    [c] = as_series([c])
+    n = c.shape[0]
+    kept = n - leading_zeros(np.abs(c)[::-1] > tol, "a function that trims coefficients", exactly=True)
+    return c[:kept] if kept else c[:1] * 0
+
+
 def getdomain(x: Any) -> Any:
     [x] = as_series([x], trim=False)
     if x.dtype.kind != "c":
         return array([x.min(), x.max()])
     return array([x.real.min() + 1j * x.imag.min(), x.real.max() + 1j * x.imag.max()])
+
+
+def widened_domain(x: Any) -> Any:
+    """The domain of a fit to points `x`, one to each side of the only point there is."""
+    domain = getdomain(x)
+    return domain + np.array([-1, 1], domain.dtype) * (domain[0] == domain[1])
 
 
 # --- division and fits ------------------------------------------------------------------------------------------------

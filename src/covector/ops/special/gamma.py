@@ -13,7 +13,7 @@ from ...core.values import dtype_of
 from ..families import constant, elementwise
 from ..samples import binary, draw, sample, unary
 from ..trigonometric import sine_and_cosine
-from .common import parameter, real_only, with_parameters
+from .common import parameter, real_only, sum_error, with_parameters
 from .incomplete_beta import beta_slope
 from .incomplete_densities import beta_density, gamma_density
 from .incomplete_gamma import gamma_slope
@@ -113,12 +113,54 @@ rgamma = elementwise(
     samples=[*_POSITIVE, *_NEGATIVE, sample(np.array([0.0, -1.0, -3.0]), label="poles of gamma")],
 )
 
+
+# SciPy's beta and its kin are exponentials of sums of logarithms, or asymptotic where these need not be. Their slopes
+# take the quotients of gamma functions instead, while these can be represented.
+
+
+def _at_sum(a: Any, b: Any) -> tuple[Any, Any]:
+    """Γ(a + b) and 1/Γ(a + b), with the rounding error of a + b."""
+    total = a + b
+    rate = sum_error(a, b, total) * sc.digamma(total)
+    return sc.gamma(total) * (1 + rate), sc.rgamma(total) * (1 - rate)
+
+
+def _accurate(out: Any, value: Any, *sizes: Any) -> Any:
+    """`value` where all sizes lie in (0, 150], else `out`."""
+    inside = np.logical_and.reduce([np.logical_and(np.greater(x, 0), np.less_equal(x, 150)) for x in sizes])
+    return np.where(inside, value, out)
+
+
+def _beta_value(out: Any, a: Any, b: Any) -> Any:
+    return _accurate(out, sc.gamma(a) * _at_sum(a, b)[1] * sc.gamma(b), a, b, a + b)
+
+
+def _binom_value(out: Any, n: Any, k: Any) -> Any:
+    """Γ(n+1) / (Γ(k+1) Γ(n-k+1)) (DLMF 1.2.6)."""
+    rest = n - k
+    error = sum_error(n, -k, rest)
+    total = rest + 1
+    error = error + sum_error(rest, 1, total)
+    bottom = sc.rgamma(total) * (1 - error * sc.digamma(total))
+    return _accurate(out, _at_sum(n, 1.0)[0] * _at_sum(k, 1.0)[1] * bottom, n + 1, k + 1, total)
+
+
+def _poch_value(out: Any, z: Any, m: Any) -> Any:
+    return _accurate(out, _at_sum(z, m)[0] * sc.rgamma(z), z, z + m)
+
+
+def _digamma_sum(a: Any, b: Any) -> Any:
+    """ψ(a + b) with the rounding error of a + b."""
+    total = a + b
+    return _digamma(total) + sum_error(a, b, total) * polygamma(1, np.where(np.greater(total, 0), total, 1.0))
+
+
 beta = elementwise(
     "beta",
     sc.beta,
     (
-        lambda out, a, b: -out * _digamma_difference(a, b),
-        lambda out, a, b: -out * _digamma_difference(b, a),
+        lambda out, a, b: -_beta_value(out, a, b) * _digamma_difference(a, b),
+        lambda out, a, b: -_beta_value(out, a, b) * _digamma_difference(b, a),
     ),
     samples=binary((0.5, 3.0), (0.5, 3.0), complex_=False),
 )
@@ -136,8 +178,8 @@ binom = elementwise(
     "binom",
     sc.binom,
     (
-        lambda out, n, k: out * _digamma_difference(n - k + 1, k),
-        lambda out, n, k: out * _digamma_difference(k + 1, n - 2 * k),
+        lambda out, n, k: _binom_value(out, n, k) * _digamma_difference(n - k + 1, k),
+        lambda out, n, k: _binom_value(out, n, k) * _digamma_difference(k + 1, n - 2 * k),
     ),
     samples=binary((3.2, 5.0), (0.5, 2.0), complex_=False),
 )
@@ -145,8 +187,8 @@ poch = elementwise(
     "poch",
     sc.poch,
     (
-        lambda out, z, m: out * _digamma_difference(z, m),
-        lambda out, z, m: out * _digamma(z + m),
+        lambda out, z, m: _poch_value(out, z, m) * _digamma_difference(z, m),
+        lambda out, z, m: _poch_value(out, z, m) * _digamma_sum(z, m),
     ),
     samples=binary((0.5, 3.0), (0.5, 2.0), complex_=False),
 )

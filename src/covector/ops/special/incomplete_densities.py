@@ -72,6 +72,7 @@ def _gamma_density(a: Any, x: Any) -> Any:
         power, below = _lowered(small)
         half = np.power(x, 0.5 * power) * np.exp(-0.5 * x)  # its square may not be representable
         direct = half * sc.rgamma(small) * half / np.where(below, x, 1.0)
+        direct = np.where((x == 0) & below, np.inf, direct)
         p = np.where(large, a, 200.0)
         exponent = p * _ufuncs._log1pmx((x - p) / p) - _stirling_error(p)
         return np.where(large, np.exp(exponent) * np.sqrt(p / (2 * math.pi)) / x, direct)[()]
@@ -151,6 +152,7 @@ def _beta_density(a: Any, b: Any, x: Any) -> Any:
         half = np.power(x, 0.5 * m) * np.power(y, 0.5 * n)  # its square may not be representable
         direct = half * reciprocal_beta(p, q) * half
         direct = direct / (np.where(first, x, 1.0) * np.where(second, y, 1.0))
+        direct = np.where(((x == 0) & first) | ((y == 0) & second), np.inf, direct)
         direct = direct * (1 + np.where(y > 0, (q - 1) * error / np.where(y > 0, y, 1), 0))
         p, q = np.where(large, a, _LARGE), np.where(large, b, _LARGE)
         return np.where(large, _beta_prefix(p, q, x, y) / (x * y), direct)[()]

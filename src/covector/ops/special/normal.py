@@ -12,6 +12,7 @@ from ..families import elementwise
 from ..samples import binary, draw, sample, unary
 from . import expansions
 from .common import exp_square, product_error
+from .faddeeva import faddeeva_slope
 from .ufuncs import sc
 
 __all__ = ["quantile_slope"]
@@ -85,8 +86,9 @@ dawsn = elementwise("dawsn", sc.dawsn, (_dawsn_slope,), samples=[*_SMALL, sample
 wofz = elementwise(
     "wofz",
     sc.wofz,
-    (lambda out, z: -2 * z * out + _TWO_OVER_ROOT_PI * 1j,),
+    (lambda out, z: faddeeva_slope(1, z),),
     singular=False,
+    keeps_out=False,
     samples=[sample(draw(s, d)) for s, d in (((), complex), ((2, 3), complex), ((3,), np.complex64), ((0,), complex))],
     source="DLMF 7.10.2",
 )

@@ -24,21 +24,52 @@ def _some(n: Any, slope: Any) -> Any:
     return np.where(np.equal(n, 0), 0, slope)
 
 
+def _recurrence(n: Any, alpha: Any, x: Any) -> Any:
+    """C⁽ᵅ⁾ₙ of whole degrees n by recurrence (DLMF 18.9.1), which keeps the digits of tiny x."""
+    n, alpha, x = np.broadcast_arrays(n, alpha, x)
+    dtype = np.result_type(alpha, x)
+    before, now = np.zeros(x.shape, dtype), np.ones(x.shape, dtype)
+    out = now.copy()
+    for k in range(1, int(np.max(n, initial=0)) + 1):
+        before, now = now, (2 * (k + alpha - 1) * x * now - (k + 2 * alpha - 2) * before) / k
+        out = np.where(np.equal(n, k), now, out)
+    return out.astype(dtype)[()]
+
+
+def _gegenbauer_value(n: Any, alpha: Any, x: Any) -> Any:
+    """SciPy's polynomials of whole degree lose the digits of |x| < 1e-5 and those of high degree."""
+    if np.asarray(n).dtype.kind in "iu" and np.max(n, initial=0) <= _LONGEST and np.min(n, initial=0) >= 0:
+        return _recurrence(n, alpha, x)
+    return sc.eval_gegenbauer(n, alpha, x)
+
+
+_LONGEST = 200
+
+gegenbauer = elementwise(
+    "gegenbauer",
+    None,
+    (None, None, lambda out, n, alpha, x: _some(n, 2 * alpha * gegenbauer(_lower(n), alpha + 1.0, x))),
+    impl=_gegenbauer_value,
+    keeps_out=False,
+    samples=with_parameters(3, 2, low=0.1, high=0.9, complex_=True),
+    source="DLMF 18.9.1",
+)
+
 # ufunc → derivative in its last argument
 _SLOPES: dict[np.ufunc, Callable[..., Any]] = {
     sc.eval_jacobi: lambda n, a, b, x: _some(n, 0.5 * (n + a + b + 1) * sc.eval_jacobi(_lower(n), a + 1.0, b + 1.0, x)),
     sc.eval_sh_jacobi: lambda n, p, q, x: n * sc.eval_sh_jacobi(_lower(n), p + 2.0, q + 1.0, x),
-    sc.eval_gegenbauer: lambda n, alpha, x: _some(n, 2 * alpha * sc.eval_gegenbauer(_lower(n), alpha + 1.0, x)),
+    sc.eval_gegenbauer: lambda n, alpha, x: _some(n, 2 * alpha * gegenbauer(_lower(n), alpha + 1.0, x)),
     sc.eval_genlaguerre: lambda n, alpha, x: -_some(n, sc.eval_genlaguerre(_lower(n), alpha + 1.0, x)),
     sc.eval_laguerre: lambda n, x: -_some(n, sc.eval_genlaguerre(_lower(n), 1.0, x)),
-    sc.eval_legendre: lambda n, x: _some(n, sc.eval_gegenbauer(_lower(n), 1.5, x)),
-    sc.eval_sh_legendre: lambda n, x: _some(n, 2 * sc.eval_gegenbauer(_lower(n), 1.5, 2 * x - 1)),
+    sc.eval_legendre: lambda n, x: _some(n, gegenbauer(_lower(n), 1.5, x)),
+    sc.eval_sh_legendre: lambda n, x: _some(n, 2 * gegenbauer(_lower(n), 1.5, 2 * x - 1)),
     sc.eval_chebyt: lambda n, x: n * sc.eval_chebyu(_lower(n), x),
-    sc.eval_chebyu: lambda n, x: _some(n, 2 * sc.eval_gegenbauer(_lower(n), 2.0, x)),
+    sc.eval_chebyu: lambda n, x: _some(n, 2 * gegenbauer(_lower(n), 2.0, x)),
     sc.eval_chebyc: lambda n, x: n * sc.eval_chebyu(_lower(n), 0.5 * x),
-    sc.eval_chebys: lambda n, x: _some(n, sc.eval_gegenbauer(_lower(n), 2.0, 0.5 * x)),
+    sc.eval_chebys: lambda n, x: _some(n, gegenbauer(_lower(n), 2.0, 0.5 * x)),
     sc.eval_sh_chebyt: lambda n, x: 2 * n * sc.eval_chebyu(_lower(n), 2 * x - 1),
-    sc.eval_sh_chebyu: lambda n, x: _some(n, 4 * sc.eval_gegenbauer(_lower(n), 2.0, 2 * x - 1)),
+    sc.eval_sh_chebyu: lambda n, x: _some(n, 4 * gegenbauer(_lower(n), 2.0, 2 * x - 1)),
     sc.eval_hermite: lambda n, x: 2 * n * sc.eval_hermite(_lower(n), x),
     sc.eval_hermitenorm: lambda n, x: n * sc.eval_hermitenorm(_lower(n), x),
 }
