@@ -7,7 +7,7 @@ from typing import Any
 from mpmath import mp
 
 from .points import UNIT, Domain, whole, within
-from .reference import Reference, inverse, of, partials
+from .reference import Reference, both, inverse, of
 
 __all__ = ["TABLE"]
 
@@ -127,11 +127,11 @@ def _nbdtr_slope(k: Any, n: Any, p: Any) -> Any:
     return _beta_slope(n, k + 1, p)
 
 
-def _pair(name: str, slopes: tuple[Any, ...], *domains: Domain) -> dict[str, Reference]:
-    """A distribution function and its complement."""
+def _pair(name: str, f: Any, slopes: tuple[Any, ...], *domains: Domain) -> dict[str, Reference]:
+    """A distribution function and its complement; parameters without closed form by numerical differentiation."""
     return {
-        name: partials(slopes, *domains),
-        f"{name}c": partials(tuple(f and _negative(f) for f in slopes), *domains),
+        name: both(f, slopes, *domains),
+        f"{name}c": both(_complement(f), tuple(slope and _negative(slope) for slope in slopes), *domains),
     }
 
 
@@ -143,28 +143,26 @@ def _quantile(name: str, f: Any, slope: Any, *domains: Domain) -> dict[str, Refe
 _SCALE = within(0.1, 8)
 _K, _N = whole(0, 5), whole(6, 12)
 _TABLE: dict[str, Reference] = {
-    "gammainc": partials((None, _gamma_slope), _A, _X),
-    "gammaincc": partials((None, _negative(_gamma_slope)), _A, _X),
+    **_pair("gammainc", _gamma, (None, _gamma_slope), _A, _X),
     **_quantile("gammaincinv", _gamma, _gamma_slope, _A, _P),
     **_quantile("gammainccinv", _gamma_upper, _negative(_gamma_slope), _A, _P),
-    "betainc": partials((None, None, _beta_slope), _A, _A, UNIT),
-    "betaincc": partials((None, None, _negative(_beta_slope)), _A, _A, UNIT),
+    **_pair("betainc", _beta, (None, None, _beta_slope), _A, _A, UNIT),
     **_quantile("betaincinv", _beta, _beta_slope, _A, _A, _P),
     **_quantile("betainccinv", _complement(_beta), _negative(_beta_slope), _A, _A, _P),
-    **_pair("chdtr", (None, _chi2_slope), _A, _X),
+    **_pair("chdtr", _complement(_chi2_upper), (None, _chi2_slope), _A, _X),
     **_quantile("chdtri", _chi2_upper, _negative(_chi2_slope), _A, _P),
-    **_pair("gdtr", (_gdtr_by_a, None, _gdtr_slope), _SCALE, _A, within(1e-20, 30)),
+    **_pair("gdtr", _gdtr, (_gdtr_by_a, None, _gdtr_slope), _SCALE, _A, within(1e-20, 30)),
     **_quantile("gdtrix", _gdtr, _gdtr_slope, _SCALE, _A, _P),
     "gdtria": inverse(_gdtr, 0, _start("gdtria"), _P, _A, within(0.1, 30), slope=_gdtr_by_a),
-    **_pair("pdtr", (None, _poisson_slope), _COUNT, _X),
+    **_pair("pdtr", _poisson, (None, _poisson_slope), _COUNT, _X),
     **_quantile("pdtri", _poisson, _poisson_slope, _COUNT, _P),
-    **_pair("bdtr", (None, None, _bdtr_slope), _K, _N, UNIT),
+    **_pair("bdtr", _bdtr, (None, None, _bdtr_slope), _K, _N, UNIT),
     **_quantile("bdtri", _bdtr, _bdtr_slope, _K, _N, _P),
-    **_pair("nbdtr", (None, None, _nbdtr_slope), _K, _COUNT, UNIT),
+    **_pair("nbdtr", _nbdtr, (None, None, _nbdtr_slope), _K, _COUNT, UNIT),
     **_quantile("nbdtri", _nbdtr, _nbdtr_slope, _K, _COUNT, _P),
-    **_pair("fdtr", (None, None, _f_slope), _A, _A, _X),
+    **_pair("fdtr", _f, (None, None, _f_slope), _A, _A, _X),
     **_quantile("fdtri", _f, _f_slope, _A, _A, _P),
-    "stdtr": partials((None, _student_slope), _A, within(-50, 50)),
+    "stdtr": both(_student, (None, _student_slope), _A, within(-50, 50)),
     **_quantile("stdtrit", _student, _student_slope, _A, _P),
     "nrdtrimn": inverse(lambda p, s, x: _normal((x - p) / s), 0, _start("nrdtrimn"), _P, _SCALE, within(-20, 20)),
     "nrdtrisd": inverse(

@@ -103,8 +103,8 @@ def inverse(value: Function, i: int, start: Function, *domains: Domain, slope: F
     """Return the reference of the inverse of `value` in its argument `i`.
 
     ``start`` is the inverse in double precision, from which Newton's method begins; argument `i` of the inverse is the
-    value of the function. ``slope`` is the derivative of `value` in argument `i`;
-    with it there is a reference for that argument only.
+    value of the function. ``slope`` is the derivative of `value` in argument `i`,
+    if it has a closed form.
     """
 
     def own(*args: Any) -> Any:
@@ -123,7 +123,12 @@ def inverse(value: Function, i: int, start: Function, *domains: Domain, slope: F
     def at(j: int, x: Any, args: Any) -> Any:
         full = [*args[:i], x, *args[i + 1 :]]
         down = own(*full)
-        return 1 / down if j == i else -_difference(value, j, full) / down
+        if j == i:
+            return 1 / down
+        across = _difference(value, j, full)
+        if not across:  # too small for the precision
+            raise mp.NoConvergence
+        return -across / down
 
     def by(j: int) -> Function:
         return lambda *args: at(j, inverted(*args), args)
@@ -132,5 +137,5 @@ def inverse(value: Function, i: int, start: Function, *domains: Domain, slope: F
         with mp.workdps(60):
             return at(j, mp.mpf(float(start(*args))), [mp.mpf(x) for x in args])
 
-    slopes = tuple(None if slope and j != i else by(j) for j in range(len(domains)))
+    slopes = tuple(by(j) for j in range(len(domains)))
     return Reference(domains, None, slopes, 150, at_scipy)

@@ -145,6 +145,12 @@ FORMULAS: dict[tuple[str, int], Formula] = {
         "eval_jacobi", lambda n, a, b, x: (n + a + b + 1) / 2, lambda a, b, x: (a + 1, b + 1, x)
     ),
     ("eval_sh_jacobi", 3): _polynomial("eval_sh_jacobi", lambda n, *_: n, lambda p, q, x: (p + 2, q + 1, x)),
+    ("eval_chebyt", 1): _polynomial("eval_chebyu", lambda n, _: n, lambda x: (x,)),
+    ("beta", 0): lambda a, b: _value("beta", a, b) * (mp.digamma(a) - mp.digamma(a + b)),
+    ("beta", 1): lambda a, b: _value("beta", a, b) * (mp.digamma(b) - mp.digamma(a + b)),
+    ("zeta", 1): lambda s, q: -s * _value("zeta", s + 1, q),
+    ("inv_boxcox", 1): lambda y, k: _value("inv_boxcox", y, k) * (y / (1 + k * y) - mp.log1p(k * y) / k) / k,
+    ("inv_boxcox1p", 0): lambda y, k: _value("inv_boxcox", y, k) / (1 + k * y),
     ("eval_chebyc", 1): _polynomial("eval_chebyu", lambda n, _: n, lambda x: (x / 2,)),
 }
 """(Function, argument) → its derivative from SciPy's values."""

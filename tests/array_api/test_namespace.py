@@ -170,11 +170,8 @@ def test_import_is_lazy() -> None:
 
 
 def test_asarray_inside_a_transform_returns_what_need_not_change() -> None:
-    plain = np.ones(3)
-
     def fun(t: Any) -> Any:
         assert cnp.asarray(t) is t and cnp.asarray(t, dtype=float) is t and cnp.asarray(t, copy=False) is t
-        assert cnp.asarray(plain) is plain
         with pytest.raises(ValueError, match="copy"):
             cnp.asarray(t, dtype=np.float32, copy=False)
         with pytest.raises(ValueError, match="copy"):
@@ -186,6 +183,52 @@ def test_asarray_inside_a_transform_returns_what_need_not_change() -> None:
         return cnp.sum(t) + cnp.sum(copied**2)
 
     assert covector.grad(fun)(np.array([3.0, 4.0])).tolist() == [1.0, 9.0]
+
+
+PICKS: dict[str, Any] = {
+    "asarray": lambda np, a, i: np.asarray(a)[i],
+    "asarray, more indices": lambda np, a, i: np.asarray(a)[1:, i],
+    "asanyarray": lambda np, a, i: np.asanyarray(a)[i] ** 2,
+    "array": lambda np, a, i: np.array(a)[i],
+    "array of a list": lambda np, a, i: np.array([1.0, 2.0, 3.0])[i],
+    "take": lambda np, a, i: np.take(a, i),
+    "take, axis": lambda np, a, i: np.take(a, i, axis=1),
+    "take of a list": lambda np, a, i: np.take([1.0, 2.0, 3.0], i),
+    "take by a list": lambda np, a, i: np.take(a, [i, 0], axis=0),
+    "integers": lambda np, a, i: np.asarray(a).astype(int)[i],
+    "twice": lambda np, a, i: np.asarray(a)[np.asarray([2, 0, 1])[i]],
+}
+
+
+@pytest.mark.parametrize("name", PICKS)
+def test_batched_integers_pick_from_plain_arrays(name: str) -> None:
+    fun = PICKS[name]
+    a = np.arange(9.0).reshape(3, 3)
+    lanes = np.array([2, 0, 1, 2])
+    got = covector.vmap(lambda i: fun(cnp, a, i))(lanes)
+    assert_same_as_numpy(got, np.stack([fun(np, a, i) for i in lanes]))
+    slopes = covector.vmap(covector.grad(lambda t, i: cnp.sum(fun(cnp, a, i) * t)), in_axes=(None, 0))(1.5, lanes)
+    np.testing.assert_allclose(slopes, [np.sum(fun(np, a, i)) for i in lanes])
+
+
+def test_asarray_of_a_plain_array_is_read_only_inside_a_transform() -> None:
+    plain = np.ones((2, 3))
+
+    def fun(t: Any) -> Any:
+        a = cnp.asarray(plain)
+        assert cnp.asarray(a) is a and np.asarray(a).tolist() == plain.tolist()
+        for value in (t, 5.0):
+            with pytest.raises(ValueError, match="read-only"):
+                a[0] = value
+        with pytest.raises(ValueError, match="read-only"):
+            a[0][1] = t
+        b = a.copy()
+        b[0] = t
+        return cnp.sum(a @ b.T)
+
+    assert covector.grad(fun)(3.0) == 6.0
+    assert plain.tolist() == np.ones((2, 3)).tolist()
+    assert cnp.asarray(plain) is plain
 
 
 def test_the_callers_arrays_do_not_change() -> None:

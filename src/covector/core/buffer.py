@@ -85,7 +85,7 @@ class BufferValue(TracedValue):
                 f"convert with np.array(x), which makes a copy"
             )
         out = self.value.astype(self.dtype if dtype is None else dtype)
-        if not copy:
+        if not copy and out.dtype == self.dtype:
             # Not the copy that np.asarray promises; we make sure that nobody can see the difference.
             out.flags.writeable = False
             root = self._link.root if hasattr(self._link, "root") else self

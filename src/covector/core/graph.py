@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from .buffer import constant_of
 from .cotangents import add_cotangent, settled
 from .errors import ConcretizationError, CovectorError, NotDifferentiableError, caller
-from .mutation import adopt
+from .mutation import adopt, changed, owned
 from .primitive import PRIMITIVES, Primitive, bind
 from .protect import fixed
 from .surface import TracedArray, TracedNumber, TracedValue
@@ -105,14 +106,35 @@ class Graph:
         values: list[Any] = [None] * self.count
         for var, arg in zip(self.inputs, args, strict=True):
             values[var.index] = arg
-        for eq in self.equations:
-            out = bind(eq.primitive, [values[x.index] if type(x) is Var else x for x in eq.inputs], eq.params)
+        for eq, dying in zip(self.equations, self.last_uses(), strict=True):
+            xs = [values[x.index] if type(x) is Var else x for x in eq.inputs]
+            if eq.primitive.writes and dying and dying[0] is eq.inputs[0]:
+                # Nobody reads the old array any more, so it becomes the new one.
+                xs[0] = None
+                out = changed(owned(values, dying[0].index), eq.primitive, xs[1:], eq.params)
+            else:
+                out = bind(eq.primitive, xs, eq.params)
+            for var in dying:
+                values[var.index] = None
             if eq.primitive.multiple:
                 for var, x in zip(eq.outputs, out, strict=True):
                     values[var.index] = x
             else:
                 values[eq.outputs[0].index] = out
         return [values[x.index] if type(x) is Var else x for x in self.outputs]
+
+    def last_uses(self) -> list[list[Var]]:
+        """For each equation the variables that nothing later reads, in the order of its inputs."""
+        seen = {x.index for x in self.outputs if type(x) is Var}
+        uses: list[list[Var]] = []
+        for eq in reversed(self.equations):
+            dying = []
+            for x in eq.inputs:
+                if type(x) is Var and x.index not in seen:
+                    seen.add(x.index)
+                    dying.append(x)
+            uses.append(dying)
+        return uses[::-1]
 
     def transpose(self, seeds: Sequence[Any]) -> list[Any]:
         """Apply the transpose of this program, which must be linear, to the cotangents of its outputs.
@@ -244,7 +266,7 @@ class GraphTrace(Trace):
 
     def write(self, x: Tracer, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> None:
         """Record the write as a function of the old array, and let `x` be its result."""
-        adopt(x, self.process(primitive, (x, *args), params))
+        adopt(x, constant_of(self, self.process(primitive, (x, *args), params)))
 
     def lower(self, x: Any) -> Any:
         """The variable of a tracer of ours; anything else is a constant, safe from later writes."""

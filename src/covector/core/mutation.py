@@ -17,7 +17,7 @@ from .errors import OverwrittenError, caller
 from .tracer import Trace, Tracer
 from .views import Root, is_view, layout, positions, take
 
-__all__ = ["adopt", "become", "is_alone", "isolate", "mutate", "newest", "write"]
+__all__ = ["adopt", "become", "changed", "copied", "is_alone", "isolate", "mutate", "newest", "owned", "write"]
 
 _ndarray = np.ndarray
 
@@ -118,6 +118,32 @@ def write(x: Tracer, primitive: Any, args: Sequence[Any], params: dict[str, Any]
     assert top is not None
     top.write(x, primitive, args, params)
     _bump(x)
+
+
+def owned(entries: list[Any], slot: int) -> Any:
+    """Take ``entries[slot]`` out of the list, copied if anybody else refers to it."""
+    entry = entries[slot]
+    references = sys.getrefcount(entry)
+    alone = isinstance(entry, _ndarray | Tracer) and is_alone(entry, references)
+    entries[slot] = None
+    return entry if alone else copied(entry)
+
+
+def copied(x: Any) -> Any:
+    """Return a copy of an array, a number (as an array) or a traced value."""
+    return x.clone() if isinstance(x, Tracer) else np.array(x)  # an array also of a number
+
+
+def changed(x: Any, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
+    """Return `x`, which is ours, written to."""
+    if type(x) is _ndarray:
+        top = newest(args)
+        if top is None:
+            primitive.update(x, *args, **params)
+            return x
+        x = top.lift(x)
+    write(x, primitive, args, params)
+    return x
 
 
 def _before(x: Tracer) -> None:

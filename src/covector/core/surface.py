@@ -82,6 +82,8 @@ class TracedValue(Tracer):
 
     @imag.setter
     def imag(self, value: Any) -> None:
+        if self.dtype.kind != "c":
+            raise TypeError("array does not have imaginary part to set")  # NumPy's words
         self.imag[...] = value
 
     @property
@@ -190,7 +192,7 @@ class TracedValue(Tracer):
     cumsum, cumprod, nonzero, searchsorted = (
         method_of(f) for f in (np.cumsum, np.cumprod, np.nonzero, np.searchsorted)
     )
-    clip, round, conj, conjugate = (method_of(f) for f in (np.clip, np.round, np.conj, np.conjugate))
+    round, conj, conjugate = (method_of(f) for f in (np.round, np.conj, np.conjugate))
     dot, trace, diagonal, repeat, take = (method_of(f) for f in (np.dot, np.trace, np.diagonal, np.repeat, np.take))
     ravel, squeeze, swapaxes = (method_of(f) for f in (np.ravel, np.squeeze, np.swapaxes))
     flatten, fill, sort, partition = (own_method(name) for name in ("flatten", "fill", "sort", "partition"))
@@ -207,6 +209,10 @@ class TracedValue(Tracer):
     def compress(self, condition: Any, axis: int | None = None, out: Any = None) -> Any:
         """Return the elements or slices at which the condition holds."""
         return call_function(np.compress, (condition, self, axis), {"out": out})
+
+    def clip(self, min: Any = None, max: Any = None, out: Any = None, **options: Any) -> Any:
+        """Return the value limited to the given bounds; unlike `numpy.clip`, one of them is enough."""
+        return call_function(np.clip, (self, min, max), {"out": out, **options})
 
     def astype(
         self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True

@@ -199,7 +199,7 @@ def version_of(x: Tracer) -> int:
     link = x._link
     if link is None:
         return 0
-    return link.origin.version if isinstance(link, View) else link.version  # type: ignore[no-any-return]
+    return link.origin.version if isinstance(link, View) else link.version
 
 
 def link_slice(out: Tracer, parent: Tracer, index: tuple[Any, ...]) -> Tracer:
@@ -321,7 +321,7 @@ def layout(x: Any) -> Any:
     if isinstance(x, Tracer) and x._link is not None:
         if x._link.positions is not None:
             return x._link.positions
-        if is_view(x) and is_written(x):
+        if is_view(x) and (is_written(x) or x._link.parent._link.positions is not None):
             return positions(x)
     value = concrete(x)
     shape = shape_of(x)

@@ -15,7 +15,7 @@ import numpy as np
 from .catalog import Entry
 from .method_calls import methods
 
-__all__ = ["Call", "call_of"]
+__all__ = ["Call", "call_of", "candidates"]
 
 
 class Call(NamedTuple):
@@ -199,14 +199,14 @@ _TRANSFORMS = {"irfft2": M, "irfftn": M, "fft2": M, "ifft2": M, "rfft2": M}
 
 def call_of(entry: Entry) -> Call | None:
     """Return a call that NumPy accepts on plain arrays, or None if none of those known does."""
-    for fun, arrays in _candidates(entry):
+    for fun, arrays in candidates(entry):
         call = Call(_changed(fun, entry.function), arrays)
         if _accepted(call):
             return call
     return None
 
 
-def _candidates(entry: Entry) -> Sequence[_Sample]:
+def candidates(entry: Entry) -> Sequence[_Sample]:
     if entry.section == "numpy.ndarray":
         return methods(entry.name)
     if entry.section.startswith("numpy.polynomial"):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
+from ..core.buffer import buffer
 from ..core.dispatch import FUNCTIONS
 from ..core.errors import TracerConversionError, caller
 from ..core.tracer import Tracer
 from ..core.values import SCALAR_TYPES
-from ..core.views import Root, layout
+from ..core.views import Root, layout, link_view
 from .forwarding import documented, holds_traced, without_traced_like
 from .uniform import is_uniform, made
 
@@ -90,6 +92,14 @@ def _is_new(array: Any, source: Any) -> bool:
     return isinstance(source, (Sequence, np.generic, *SCALAR_TYPES)) and array.base is None
 
 
+def _read_only(plain: Any) -> Any:
+    """What ``asarray`` of a plain array is inside a transform: traced indices pick from it, and nobody writes to it."""
+    whole = buffer(plain)
+    if whole is plain or not plain.ndim:
+        return plain
+    return link_view(whole.clone(), whole, itemgetter(...), writeable=False)
+
+
 def _make(x: Any, dtype: Any, copy: Any, order: str | None, **options: Any) -> Any:
     if isinstance(x, Tracer):
         _no_objects(dtype)
@@ -101,7 +111,7 @@ def _make(x: Any, dtype: Any, copy: Any, order: str | None, **options: Any) -> A
             raise
     else:
         if new.dtype != object or not holds_traced(x):
-            return made(new) if _is_new(new, x) or is_uniform() else new
+            return made(new) if _is_new(new, x) or is_uniform() else _read_only(new)
     _no_objects(dtype)
     return _converted(_assembled(x), dtype, copy, order, fresh=True)
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ..core.dispatch import FUNCTIONS, call_function
 from ..core.errors import TracerConversionError
 from ..core.tracer import Tracer
 from .uniform import made
@@ -26,6 +27,10 @@ def holds_traced(x: Any) -> bool:
     return isinstance(x, Tracer) or (isinstance(x, list | tuple) and any(map(holds_traced, x)))
 
 
+def _is_list(x: Any) -> bool:
+    return isinstance(x, list | tuple) and holds_traced(x)
+
+
 def accepting_lists(function: Callable[..., Any], home: str) -> Callable[..., Any]:
     """Return `function` such that lists with traced values inside serve as arrays.
 
@@ -38,16 +43,17 @@ def accepting_lists(function: Callable[..., Any], home: str) -> Callable[..., An
         try:
             return function(*args, **kwargs)
         except TracerConversionError as error:
-            if not any(isinstance(x, list | tuple) and holds_traced(x) for x in (*args, *kwargs.values())):
+            given = (*args, *kwargs.values())
+            if not any(map(holds_traced, given)) or (function not in FUNCTIONS and not any(map(_is_list, given))):
                 raise
             reason = error
         from .conversion import asarray
 
-        def converted(x: Any) -> Any:
-            return asarray(x) if isinstance(x, list | tuple) and holds_traced(x) else x
-
+        args = tuple(asarray(x) if _is_list(x) else x for x in args)
+        kwargs = {name: asarray(x) if _is_list(x) else x for name, x in kwargs.items()}
         try:
-            return function(*map(converted, args), **{name: converted(x) for name, x in kwargs.items()})
+            # NumPy does not ask every argument: of ``take(a, i)`` only the array.
+            return call_function(function, args, kwargs) if function in FUNCTIONS else function(*args, **kwargs)
         except ValueError:  # lists of unequal length
             raise reason from None
 

@@ -326,6 +326,8 @@ def update_plain(ufunc: np.ufunc, array: Any, other: Any) -> Any:
     """Answer ``array += other`` for a plain array that nobody else refers to; see `core.augmented`."""
     if not array.flags.writeable:
         raise ValueError("output array is read-only")
+    if not isinstance(plain_of(other), Tracer):
+        return ufunc(array, plain_of(other), out=array)
     return update(ufunc, BufferTrace(other._trace).lift(array), other)
 
 

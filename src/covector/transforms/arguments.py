@@ -183,7 +183,7 @@ def own(x: Any) -> Any:
 
 
 def own_each(leaves: Sequence[Any]) -> list[Any]:
-    """Return `own` of the result leaves, copied where two share memory: handles share arrays until one is written to."""
+    """Return `own` of the result leaves, copied where two share memory, as handles do until one is written to."""
     out: list[Any] = []
     seen: set[int] = set()
     for x in map(own, leaves):

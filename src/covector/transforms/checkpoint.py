@@ -8,8 +8,9 @@ from functools import wraps
 from typing import Any
 
 from ..core import tree
-from ..core.buffer import plain_of
+from ..core.buffer import as_buffer, plain_of
 from ..core.graph import Equation, Graph, GraphTrace, GraphTracer, Var, record
+from ..core.mutation import isolate, mutate
 from ..core.primitive import Primitive, bind
 from ..core.protect import fixed
 from ..core.surface import TracedArray, TracedNumber
@@ -33,6 +34,7 @@ class _RecordTracer(GraphTracer):
     """A variable together with its value, which carries no derivative."""
 
     __slots__ = ()
+    _parts = ("value",)
 
     def __init__(self, trace: _RecordTrace, var: Var, value: Any) -> None:
         super().__init__(trace, var)
@@ -106,7 +108,7 @@ class _RecordTrace(GraphTrace):
         inputs = [x._var if isinstance(x, _RecordTracer) else fixed(x) for x in xs]
         out = bind(primitive, [x.value if isinstance(x, _RecordTracer) else x for x in xs], params)
         if blocked_level() >= self.level:
-            return out
+            return as_buffer(self, out)
         values = out if primitive.multiple else (out,)
         outputs = [self.graph.variable(aval_of(y)) for y in values]
         self.graph.equations.append(Equation(primitive, inputs, params, outputs))
@@ -115,6 +117,20 @@ class _RecordTrace(GraphTrace):
             lanes -= {params["axis"]}
         tracers = tuple(self.make(v, y, lanes) for v, y in zip(outputs, values, strict=True))
         return tracers if primitive.multiple else tracers[0]
+
+    def write(self, x: Tracer, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> None:
+        """Record the write, and write to the value in place."""
+        if blocked_level() >= self.level or not isinstance(x, _RecordTracer):
+            super().write(x, primitive, args, params)
+            return
+        self.check_alive(primitive)
+        xs = [self.capture(a) for a in args]
+        inputs = [x._var, *[a._var if isinstance(a, _RecordTracer) else fixed(a) for a in xs]]
+        isolate(x)
+        mutate(x, "value", primitive, [a.value if isinstance(a, _RecordTracer) else a for a in xs], params)
+        x.lanes = x.lanes.union(*[a.lanes for a in xs if isinstance(a, _RecordTracer)])
+        x._var = self.graph.variable(x._var.aval)
+        self.graph.equations.append(Equation(primitive, inputs, params, [x._var]))
 
 
 def _impl(*args: Any, graph: Graph, known: tuple[Any, ...] | None = None) -> tuple[Any, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from ..core.buffer import as_buffer, constant_of
 from ..core.cotangents import Pending, add_cotangent
-from ..core.mutation import adopt, is_alone, isolate, mutate, newest, write
+from ..core.mutation import adopt, changed, copied, isolate, mutate, owned
 from ..core.primitive import Primitive, bind
 from ..core.protect import COPY_BELOW, Holds, fixed, same_layout
 from ..core.surface import TracedArray, TracedNumber, TracedValue
@@ -279,31 +278,6 @@ def push_forward(tape: Tape, tangents: list[Any]) -> None:
 # --- writes: the cotangent or tangent of the array moves from one slot to the next ------------------------------------
 
 
-def _owned(entries: list[Any], slot: int) -> Any:
-    """Take ``entries[slot]`` out of the list, copied if anybody else refers to it."""
-    entry = entries[slot]
-    references = sys.getrefcount(entry)
-    alone = isinstance(entry, _ndarray | Tracer) and is_alone(entry, references)
-    entries[slot] = None
-    return entry if alone else _copied(entry)
-
-
-def _copied(x: Any) -> Any:
-    return x.clone() if isinstance(x, Tracer) else np.array(x)  # an array also of a number
-
-
-def _change(x: Any, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
-    """Return `x`, which is ours, written to."""
-    if type(x) is _ndarray:
-        top = newest(args)
-        if top is None:
-            primitive.update(x, *args, **params)
-            return x
-        x = top.lift(x)
-    write(x, primitive, args, params)
-    return x
-
-
 def _pull_write(totals: list[Any], slot: int, node: Any) -> None:
     """The transpose of a write: the values get what is at their places, and there the array gets nothing."""
     primitive, args, params, _, parents = node
@@ -313,9 +287,9 @@ def _pull_write(totals: list[Any], slot: int, node: Any) -> None:
     if not parents[0]:
         totals[slot] = None
         return
-    ct = _owned(totals, slot)
+    ct = owned(totals, slot)
     if not primitive.adds:
-        ct = _change(ct, primitive, (ct.dtype.type(0), *indices), params)
+        ct = changed(ct, primitive, (ct.dtype.type(0), *indices), params)
     if totals[parents[0]] is None:
         totals[parents[0]] = ct
     else:
@@ -330,9 +304,9 @@ def _push_write(tangents: list[Any], slot: int, node: Any) -> None:
     if tangents[parents[0]] is None:
         t = np.zeros(x.shape, x.dtype)
     elif moves:
-        t = _owned(tangents, parents[0])
+        t = owned(tangents, parents[0])
     else:
-        t = _copied(tangents[parents[0]])
+        t = copied(tangents[parents[0]])
     if tv is not None or not primitive.adds:
-        t = _change(t, primitive, (x.dtype.type(0) if tv is None else tv, *indices), params)
+        t = changed(t, primitive, (x.dtype.type(0) if tv is None else tv, *indices), params)
     tangents[slot] = t

@@ -36,23 +36,24 @@ k0 = elementwise("k0", sc.k0, (lambda out, x: -sc.k1(x),), keeps_out=False, samp
 k1 = elementwise("k1", sc.k1, (lambda out, x: -(sc.k0(x) + out / x),), samples=_POSITIVE)
 
 
-def _scaled_slope(direct: Any, v: Any, x: Any, sign: int, scale: float) -> Any:
+def _scaled_slope(direct: Any, v: Any, x: Any, sign: complex, scale: Any) -> Any:
     """`direct`, or for large real x, where it cancels, the derivative of the asymptotic series (DLMF 10.40.1, 10.40.2).
 
     scale/√x Σ aₖ(v) (sign/x)ᵏ has the derivative -scale/√x Σ (k + 1/2) aₖ(v) signᵏ/xᵏ⁺¹.
     """
     if dtype_of(x).kind == "c":
         return direct
-    far = np.greater(x, 50 + 0.5 * v * v)
-    y = np.where(far, x, 50 + 0.5 * v * v)
+    far = np.greater(x, _FAR + 0.5 * v * v)
+    y = np.where(far, x, _FAR + 0.5 * v * v)
     term: Any = 1
     total: Any = 0.5
-    for k in range(1, 21):
+    for k in range(1, 41):
         term = term * (sign * (4 * v * v - (2 * k - 1) ** 2) / (8 * k)) / y
         total = total + (k + 0.5) * term
     return np.where(far, -scale / np.sqrt(y) * (total / y), direct)
 
 
+_FAR = 20
 _I_SCALE = 1 / math.sqrt(2 * math.pi)
 _K_SCALE = math.sqrt(math.pi / 2)
 
@@ -110,11 +111,18 @@ for _f in (sc.hankel1, sc.hankel2):
         keeps_out=False,
         samples=_ORDER_COMPLEX,
     )
+
+
+def _hankel_slope(out: Any, v: Any, z: Any, f: np.ufunc, sign: complex) -> Any:
+    scale = math.sqrt(2 / math.pi) * np.exp(sign * math.pi * (0.5 * v + 0.25))
+    return _scaled_slope(_difference(f, v, z) + sign * out, v, z, -sign, scale)  # DLMF 10.17.5, 10.17.6
+
+
 for _f, _sign in ((sc.hankel1e, -1j), (sc.hankel2e, 1j)):
     elementwise(
         _f.__name__,
         _f,
-        (parameter(_f.__name__, "v"), lambda out, v, z, f=_f, s=_sign: _difference(f, v, z) + s * out),
+        (parameter(_f.__name__, "v"), lambda out, v, z, f=_f, s=_sign: _hankel_slope(out, v, z, f, s)),
         samples=_ORDER_COMPLEX,
     )
 iv = elementwise(
@@ -168,13 +176,19 @@ def _struve_term(v: Any, x: Any) -> Any:
     return np.power(0.5 * x, v) * sc.rgamma(v + 1.5) / math.sqrt(math.pi)
 
 
+def _struve_slope(out: Any, v: Any, x: Any) -> Any:
+    """By DLMF 11.4.24, or for large x by DLMF 11.4.28, without the term that the others would have to cancel."""
+    large = np.greater(x, 5)
+    inside = _difference(sc.struve, v, x) + 0.5 * _struve_term(v, np.where(large, 1, x))
+    return np.where(large, sc.struve(v - 1, x) - v * out / np.where(large, x, 1), inside)
+
+
 struve = elementwise(
     "struve",
     sc.struve,
-    (parameter("struve", "v"), lambda out, v, x: _difference(sc.struve, v, x) + 0.5 * _struve_term(v, x)),
-    keeps_out=False,
+    (parameter("struve", "v"), _struve_slope),
     samples=_ORDER,
-    source="DLMF 11.4.24",
+    source="DLMF 11.4.24, 11.4.28",
 )
 modstruve = elementwise(
     "modstruve",

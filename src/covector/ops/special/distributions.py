@@ -202,18 +202,22 @@ elementwise(
 # --- F ----------------------------------------------------------------------------------------------------------------
 
 
-def _share(m: Any, n: Any, x: Any) -> tuple[Any, Any, Any]:
-    """The arguments of F = I_w(m/2, n/2), w = mx/(n + mx)."""
-    return 0.5 * m, 0.5 * n, m * x / (n + m * x)
+def _by_shape(first: bool, m: Any, n: Any, x: Any) -> Any:
+    """∂I_w(m/2, n/2)/∂m or ∂n at w = mx/(n + mx): by 1 - w where that is the smaller, which 1 - w would round."""
+    a, b, total = 0.5 * m, 0.5 * n, n + m * x
+    upper = np.greater(m * x, n)
+    below = beta_slope(int(first), int(not first), a, b, np.where(upper, 0.5, m * x / total))
+    above = beta_slope(int(not first), int(first), b, a, np.where(upper, n / total, 0.5))
+    return 0.5 * np.where(upper, -above, below)
 
 
 def _f_by_first(m: Any, n: Any, x: Any) -> Any:
     """Through the parameter and through w, of which x f is the density times w (1 - w)."""
-    return 0.5 * beta_slope(1, 0, *_share(m, n, x)) + f_density(m, n, x) * x / m
+    return _by_shape(True, m, n, x) + f_density(m, n, x) * x / m
 
 
 def _f_by_second(m: Any, n: Any, x: Any) -> Any:
-    return 0.5 * beta_slope(0, 1, *_share(m, n, x)) - f_density(m, n, x) * x / n
+    return _by_shape(False, m, n, x) - f_density(m, n, x) * x / n
 
 
 _F = (

@@ -100,10 +100,17 @@ def _amplitude_samples() -> list[Any]:
     ]
 
 
+
+def _delta_square(phi: Any, m: Any) -> Any:
+    """1 - m sin²φ = cos²φ + (1 - m) sin²φ, of which the second form does not cancel for m near 1."""
+    sine = np.square(np.sin(phi))
+    return np.where(np.greater(m, 0.5), np.square(np.cos(phi)) + (1 - m) * sine, 1 - m * sine)
+
+
 ellipkinc = elementwise(
     "ellipkinc",
     sc.ellipkinc,
-    (lambda out, phi, m: 1 / np.sqrt(1 - m * np.square(np.sin(phi))), parameter("ellipkinc", "m")),
+    (lambda out, phi, m: 1 / np.sqrt(_delta_square(phi, m)), parameter("ellipkinc", "m")),
     keeps_out=False,
     samples=_amplitude_samples(),
     source="DLMF 19.2.4",
@@ -111,7 +118,7 @@ ellipkinc = elementwise(
 ellipeinc = elementwise(
     "ellipeinc",
     sc.ellipeinc,
-    (lambda out, phi, m: np.sqrt(1 - m * np.square(np.sin(phi))), parameter("ellipeinc", "m")),
+    (lambda out, phi, m: np.sqrt(_delta_square(phi, m)), parameter("ellipeinc", "m")),
     keeps_out=False,
     samples=_amplitude_samples(),
     source="DLMF 19.2.5",

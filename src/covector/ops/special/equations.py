@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...core.dispatch import UFUNCS
+from ...core.values import dtype_of
 from ..families import elementwise
 from ..samples import draw, sample, unary
 from .common import parameter, real_only, with_parameters
@@ -168,13 +169,37 @@ def _bi_rate(z: Any) -> Any:
     return np.sqrt(np.maximum(z, 0))
 
 
+def _far_airy(direct: Any, z: Any, of_slope: bool, sign: int) -> Any:
+    """`direct`, or for large real z, where it cancels, the derivative of the series DLMF 9.7.5 to 9.7.8.
+
+    They are scale z^p Σ cₖ (sign/ζ)ᵏ with p = -1/4, or 1/4 of the derivatives, and ζ⁻ᵏ ~ z^(-3k/2).
+    """
+    if dtype_of(z).kind == "c":
+        return direct
+    far = np.greater(z, _FAR)
+    x = np.where(far, z, _FAR)
+    zeta = 2 / 3 * x * np.sqrt(x)
+    power = 0.25 if of_slope else -0.25
+    scale = (0.5 if sign < 0 else 1.0) / math.sqrt(math.pi) * (-1 if of_slope and sign < 0 else 1)
+    term: Any = 1
+    total: Any = power
+    for k in range(1, 41):
+        term = term * (sign * (6 * k - 5) * (6 * k - 3) * (6 * k - 1) / ((2 * k - 1) * 216 * k)) / zeta
+        coefficient = term * ((6 * k + 1) / (1 - 6 * k)) if of_slope else term
+        total = total + (power - 1.5 * k) * coefficient
+    return np.where(far, scale * np.power(x, power) * (total / x), direct)
+
+
+_FAR = 10.0
+
+
 _aie, _aipe, _bie, _bipe = several(
     sc.airye,
     [
-        (lambda out, z: _aipe(z) + np.sqrt(z) * out,),
-        (lambda out, z: z * _aie(z) + np.sqrt(z) * out,),
-        (lambda out, z: _bipe(z) - _bi_rate(z) * out,),
-        (lambda out, z: z * _bie(z) - _bi_rate(z) * out,),
+        (lambda out, z: _far_airy(_aipe(z) + np.sqrt(z) * out, z, False, -1),),
+        (lambda out, z: _far_airy(z * _aie(z) + np.sqrt(z) * out, z, True, -1),),
+        (lambda out, z: _far_airy(_bipe(z) - _bi_rate(z) * out, z, False, 1),),
+        (lambda out, z: _far_airy(z * _bie(z) - _bi_rate(z) * out, z, True, 1),),
     ],
     samples=[*_POSITIVE, sample(draw((3,), low=0.1, high=3.0), label="positive")],
 )

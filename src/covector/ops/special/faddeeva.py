@@ -18,8 +18,8 @@ from .ufuncs import sc
 
 __all__ = ["faddeeva_slope"]
 
-_FAR = 7.0
-_OFF_AXIS = 0.5
+_FAR = 6.0
+_OFF_AXIS = 1.0
 _TERMS = 300
 _ROOT_PI = math.sqrt(math.pi)
 
@@ -28,7 +28,7 @@ def _asymptotic(n: int, z: Any) -> Any:
     """-i/(√π z²) Σ (2k+1)!!/(2z²)ᵏ and its derivative (DLMF 7.12.1)."""
     ratio = 0.5 / (z * z)
     total, term = np.ones_like(z), np.ones_like(z)
-    for k in range(1, 41):
+    for k in range(1, 37):
         term = term * ((2 * k + 1) * ratio)
         total = total + (term if n == 1 else (k + 1) * term)
     return -1j / (_ROOT_PI * z * z) * (total if n == 1 else -2 * total / z)
@@ -37,7 +37,7 @@ def _asymptotic(n: int, z: Any) -> Any:
 def _iterated(n: int, z: Any) -> Any:
     """2i w r₁ or -8 w r₁ r₂ with the ratios r of successive iterated integrals of erfc (DLMF 7.18.7)."""
     x = -2j * z
-    ratio, first = 1 / (x + 2 * math.sqrt(2 * _TERMS)), np.ones_like(z)
+    ratio, first = 2 / (x + np.sqrt(x * x + 8 * _TERMS)), np.ones_like(z)
     for k in range(_TERMS - 1, 0, -1):
         ratio = 1 / (x + 2 * (k + 1) * ratio)
         if k == 2:

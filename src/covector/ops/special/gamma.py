@@ -135,12 +135,24 @@ def _beta_value(out: Any, a: Any, b: Any) -> Any:
     return _accurate(out, sc.gamma(a) * _at_sum(a, b)[1] * sc.gamma(b), a, b, a + b)
 
 
+def _rest(n: Any, k: Any) -> tuple[Any, Any]:
+    """n - k + 1 and its rounding error."""
+    difference = n - k
+    total = difference + 1.0
+    return total, sum_error(n, -k, difference) + sum_error(difference, 1.0, total)
+
+
+def _binom_rate(n: Any, k: Any, step: Any) -> Any:
+    """ψ(r + step) - ψ(r), r = n - k + 1, with the rounding error of r."""
+    total, error = _rest(n, k)
+    regular = np.logical_and(np.greater(total, 0), np.greater(total + step, 0))
+    first, last = np.where(regular, total, 1.0), np.where(regular, total + step, 1.0)
+    return _digamma_difference(total, step) + error * (polygamma(1, last) - polygamma(1, first))
+
+
 def _binom_value(out: Any, n: Any, k: Any) -> Any:
     """Γ(n+1) / (Γ(k+1) Γ(n-k+1)) (DLMF 1.2.6)."""
-    rest = n - k
-    error = sum_error(n, -k, rest)
-    total = rest + 1
-    error = error + sum_error(rest, 1, total)
+    total, error = _rest(n, k)
     bottom = sc.rgamma(total) * (1 - error * sc.digamma(total))
     return _accurate(out, _at_sum(n, 1.0)[0] * _at_sum(k, 1.0)[1] * bottom, n + 1, k + 1, total)
 
@@ -178,8 +190,8 @@ binom = elementwise(
     "binom",
     sc.binom,
     (
-        lambda out, n, k: _binom_value(out, n, k) * _digamma_difference(n - k + 1, k),
-        lambda out, n, k: _binom_value(out, n, k) * _digamma_difference(k + 1, n - 2 * k),
+        lambda out, n, k: _binom_value(out, n, k) * _binom_rate(n, k, k),
+        lambda out, n, k: -_binom_value(out, n, k) * _binom_rate(n, k, 2 * k - n),
     ),
     samples=binary((3.2, 5.0), (0.5, 2.0), complex_=False),
 )
@@ -194,10 +206,20 @@ poch = elementwise(
 )
 
 # scipy.special.zeta is a function of two ufuncs: with and without its second argument.
+
+
+def _zeta_by_q(out: Any, s: Any, q: Any) -> Any:
+    """-s ζ(s+1, q), for tiny q, where the first term q⁻ˢ⁻¹ rules, with the rounding error of s + 1."""
+    total = s + 1.0
+    tiny = np.logical_and(np.greater(q, 0), np.less(q, 0.1))
+    error = sum_error(s, 1.0, total) * np.log(np.where(tiny, q, 1))
+    return -s * _ufuncs._zeta(total, q) * (1 - error)
+
+
 hurwitz_zeta = elementwise(
     "zeta",
     _ufuncs._zeta,
-    (parameter("zeta", "x"), lambda out, s, q: -s * _ufuncs._zeta(s + 1, q)),
+    (parameter("zeta", "x"), _zeta_by_q),
     keeps_out=False,
     samples=with_parameters(3, low=0.5, high=3.0),
     source="DLMF 25.11.17",

@@ -23,9 +23,9 @@ __all__ = ["beta_slope", "student_slope"]
 _TOLERANCE = 1e-15
 
 
-def _prefix(orders: tuple[int, int], a: Any, b: Any, x: Any, y: Any) -> Any:
-    """The jet of xᵃ yᵇ Γ(a+b) / (Γ(a+1) Γ(b)) with y = 1-x."""
-    exponent = jets.constant(a * np.log(x) + b * np.log(y) - sc.betaln(a, b) - np.log(a), orders)
+def _prefix(orders: tuple[int, int], value: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
+    """The jet of xᵃ yᵇ Γ(a+b) / (Γ(a+1) Γ(b)) with y = 1-x, given its `value`."""
+    exponent = jets.constant(np.zeros_like(x), orders)
     for i, j in np.ndindex(orders[0] + 1, orders[1] + 1):
         if i + j:
             order = i + j - 1
@@ -35,7 +35,7 @@ def _prefix(orders: tuple[int, int], a: Any, b: Any, x: Any, y: Any) -> Any:
             if i == 0:
                 slope = slope - _polygamma(order, b) + (np.log(y) if j == 1 else 0)
             exponent[i, j] = slope / (math.factorial(i) * math.factorial(j))
-    return jets.exponential(exponent)
+    return value * jets.exponential(exponent)
 
 
 def _polygamma(n: int, x: Any) -> Any:
@@ -65,10 +65,10 @@ def _coefficients(n: int, m: int, a: Any, b: Any, x: Any) -> Any:
     for mask, upper in ((low, False), (~low, True)):
         if np.any(mask):
             p, q, u, v = a[mask], b[mask], x[mask], 1 - x[mask]
-            orders = (n, m)
+            orders, value = (n, m), beta_density(p, q, u) * u * v
             if upper:
                 p, q, u, v, orders = q, p, v, u, (m, n)
-            jet = jets.multiply(_prefix(orders, p, q, u, v), _fraction(orders, p, q, u))
+            jet = jets.multiply(_prefix(orders, value / p, p, q, u, v), _fraction(orders, p, q, u))
             out[mask] = (-1 if upper else 1) * math.factorial(n) * math.factorial(m) * jet[orders]
     return out
 

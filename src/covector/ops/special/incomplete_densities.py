@@ -27,7 +27,6 @@ __all__ = [
     "f_density",
     "gamma_density",
     "gamma_density_slope",
-    "log_gamma_prefix",
     "reciprocal_beta",
     "scaled_gamma_density",
 ]
@@ -58,11 +57,6 @@ def _stirling_error(a: Any) -> Any:
 
 
 # --- gamma ------------------------------------------------------------------------------------------------------------
-
-
-def log_gamma_prefix(a: Any, x: Any) -> Any:
-    """log(xᵃ e⁻ˣ / Γ(a))."""
-    return sc.xlogy(a, x) - x - sc.gammaln(a)
 
 
 def _gamma_density(a: Any, x: Any) -> Any:

@@ -15,7 +15,7 @@ from ...core.values import dtype_of
 from ..families import elementwise
 from ..samples import draw, sample
 from . import incomplete_jets as jets
-from .incomplete_densities import gamma_density_slope, log_gamma_prefix
+from .incomplete_densities import gamma_density, gamma_density_slope
 from .ufuncs import sc
 
 __all__ = ["gamma_slope"]
@@ -51,11 +51,12 @@ def _fraction(orders: tuple[int, int], a: Any, x: Any) -> Any:
 
 def _prefix(orders: tuple[int, int], a: Any, x: Any, shift: int) -> Any:
     """The jet of xᵃ e⁻ˣ / Γ(a + shift)."""
-    exponent = jets.constant(log_gamma_prefix(a, x) - (np.log(a) if shift else 0), orders)
+    value = gamma_density(a, x) * x / (a if shift else 1)  # not the exponential of its logarithm, which loses digits
+    exponent = jets.constant(np.zeros_like(x), orders)
     for i in range(1, orders[0] + 1):
         digamma = sc.digamma(a + shift) if i == 1 else sc.polygamma(i - 1, a + shift)
         exponent[i, 0] = ((np.log(x) if i == 1 else 0) - digamma) / math.factorial(i)
-    return jets.exponential(exponent)
+    return value * jets.exponential(exponent)
 
 
 def _coefficients(n: int, a: Any, x: Any) -> Any:

@@ -102,25 +102,22 @@ def _turn(x: Any, sign: complex) -> Any:
 
 
 def _fresnel(sign: complex) -> list[Any]:
-    """K = exp(∓iπ/4)/2 w(exp(±iπ/4) x) where the argument lies in the upper half plane (DLMF 7.7.10, 7.7.11).
-
-    K(x) + K(-x) is the exponential exp(∓i(x² + π/4)) (DLMF 7.4.8).
-    """
+    """K(x) = erfcx(exp(∓iπ/4) x)/2 with erfcx(ζ) = w(iζ), and K(x) + K(-x) = exp(∓ix²) (DLMF 7.2.3, 7.4.2)."""
     root = (1 + sign) * math.sqrt(0.5)
 
     def slope(out: Any, x: Any) -> Any:
         left = np.less(x, 0)
         y = np.where(left, -x, x)
         upper = _diagonal(y, sign, root)
-        return np.where(left, upper - 2 * sign * x * _turn(x, -sign) * np.conjugate(root), upper)
+        return np.where(left, upper - 2 * sign * x * _turn(x, -sign), upper)
 
     return [(lambda out, x: -_turn(x, sign),), (slope,)]
 
 
 def _diagonal(x: Any, sign: complex, root: complex) -> Any:
-    """The derivative of K(x) = exp(∓iπ/4)/2 erfcx(exp(∓iπ/4) x), x ≥ 0, where erfcx(ζ) = w(iζ)."""
+    """The derivative of K for x ≥ 0, where the argument of w lies in the upper half plane."""
     turn = root.conjugate()
-    return 0.5j * turn * turn * faddeeva_slope(1, 1j * turn * x)
+    return 0.5j * turn * faddeeva_slope(1, 1j * turn * x)
 
 
 several(sc.modfresnelp, _fresnel(1j), samples=unary(0.1, 1.0, complex_=False))
