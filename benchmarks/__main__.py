@@ -57,6 +57,13 @@ def _accuracy(options: argparse.Namespace) -> int:
     return main(options.only, options.points, options.markdown)
 
 
+def _coverage(options: argparse.Namespace) -> int:
+    limit_threads(1)
+    from .coverage import main
+
+    return main()
+
+
 def _imports(options: argparse.Namespace) -> int:
     from .imports import main
 
@@ -110,6 +117,9 @@ def parser() -> argparse.ArgumentParser:
     accuracy.add_argument("--points", type=_positive, default=30, help="points per argument (default: 30)")
     accuracy.add_argument("--markdown", type=Path, metavar="FILE", help="write the table for the documentation")
     accuracy.set_defaults(run=_accuracy)
+
+    coverage = commands.add_parser("coverage", help="what autograd, JAX and PyTorch differentiate and covector does not")
+    coverage.set_defaults(run=_coverage)
 
     imports = commands.add_parser("imports", help="time of `import covector` against NumPy and optree")
     imports.add_argument("--processes", type=_positive, default=15, help="fresh processes each (default: 15)")

@@ -20,11 +20,24 @@ from covector.coverage import DIFFERENTIABLE, Entry
 from covector.coverage.calls import candidates
 from covector.coverage.namesakes import tried
 
+_SCALAR_TYPE = "a class of NumPy's, which makes plain numbers; t.astype(dtype) is differentiated"
 REASONS = {
-    "scipy.integrate.odeint": "a solver with a function argument and state of its own, not an array function",
-    "numpy.ndarray.__array__": "of covector's own arrays, which leave the traced function: never without a word",
+    **{
+        f"numpy.{name}": _SCALAR_TYPE
+        for name in (
+            *("float16", "float32", "float64", "complex64", "complex128"),
+            *("half", "single", "double", "csingle", "cdouble"),
+        )
+    },
+    "numpy.frompyfunc": "NumPy's makes arrays of Python objects; covector.numpy.vectorize is differentiated",
+    "scipy.special.bernoulli": "of a whole number",
+    "scipy.integrate.odeint": "a solver that calls a function of the user's at steps of its own choice",
 }
 """Name → why covector does not differentiate it."""
+
+
+_WRAPPED = ("zeta",)
+"""Functions of `scipy.special` that only choose between ufuncs, which the table has."""
 
 
 class Peer(NamedTuple):
@@ -35,7 +48,9 @@ class Peer(NamedTuple):
     flows: Callable[[Callable[..., Any], Sequence[Any], Sequence[int]], bool]
 
 
-def _placed(arrays: Sequence[Any], floats: Sequence[int], values: Sequence[Any], convert: Callable[..., Any]) -> list[Any]:
+def _placed(
+    arrays: Sequence[Any], floats: Sequence[int], values: Sequence[Any], convert: Callable[..., Any]
+) -> list[Any]:
     full = [convert(x) if i not in floats else x for i, x in enumerate(arrays)]
     for i, value in zip(floats, values, strict=True):
         full[i] = value
@@ -58,7 +73,8 @@ def _autograd() -> Peer:
     def flows(fun: Callable[..., Any], arrays: Sequence[Any], floats: Sequence[int]) -> bool:
         def total(values: tuple[Any, ...]) -> Any:
             out = _leaves(fun(*_placed(arrays, floats, values, lambda x: x)))
-            return sum(anp.sum(anp.real(y * k)) for k, y in enumerate(out, 2) if np.asarray(_value(y)).dtype.kind in "fc")
+            parts = [anp.sum(anp.real(y * k)) for k, y in enumerate(out, 2) if np.asarray(_value(y)).dtype.kind in "fc"]
+            return sum(parts, 0.0 * anp.sum(values[0]))
 
         def _value(y: Any) -> Any:
             while hasattr(y, "_value"):
@@ -81,7 +97,8 @@ def _jax() -> Peer:
     def flows(fun: Callable[..., Any], arrays: Sequence[Any], floats: Sequence[int]) -> bool:
         def total(*values: Any) -> Any:
             out = map(jnp.asarray, _leaves(fun(*_placed(arrays, floats, values, jnp.asarray))))
-            return sum(jnp.sum(jnp.real(y * k)) for k, y in enumerate(out, 2) if y.dtype.kind in "fc")
+            parts = [jnp.sum(jnp.real(y * k)) for k, y in enumerate(out, 2) if y.dtype.kind in "fc"]
+            return sum(parts, 0.0 * jnp.sum(values[0]))
 
         gradients = jax.grad(total, tuple(range(len(floats))))(*[jnp.asarray(arrays[i]) for i in floats])
         return any(bool(jnp.any(g != 0)) for g in gradients)
@@ -144,12 +161,17 @@ def _missing(peers: Sequence[Peer]) -> Iterator[tuple[str, str, bool | None]]:
 
 def _of_autograd() -> Iterator[str]:
     """Names of SciPy's functions in autograd's registry of derivatives."""
+    import scipy
     from autograd.core import primitive_vjps
 
     for module in ("special", "linalg", "signal", "integrate", *(f"stats.{d}" for d in _distributions())):
         found = importlib.import_module(f"autograd.scipy.{module}")
+        theirs: Any = scipy
+        for part in module.split("."):
+            theirs = getattr(theirs, part)
         for name, value in vars(found).items():
-            if hasattr(value, "fun") and value in primitive_vjps and getattr(value, "__module__", "") != "autograd.numpy":
+            # Its modules also show what they import from each other.
+            if hasattr(value, "fun") and value in primitive_vjps and hasattr(theirs, name):
                 yield f"scipy.{module}.{name}"
 
 
@@ -174,7 +196,7 @@ def _in_covector(full: str) -> bool:
     import scipy.special
 
     *path, name = full.split(".")[1:]
-    if path == ["special"] and isinstance(getattr(scipy.special, name, None), np.ufunc):
+    if path == ["special"] and (name in _WRAPPED or isinstance(getattr(scipy.special, name, None), np.ufunc)):
         return True  # in the table
     try:
         ours: Any = importlib.import_module(f"covector.scipy.{path[0]}")

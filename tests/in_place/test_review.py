@@ -200,12 +200,12 @@ def test_second_derivatives_of_a_loop_over_rows_take_linear_time():
         a = np.ones((n, 50))
         times = []
         for _ in range(3):
-            start = time.perf_counter()
+            start = time.process_time()
             cv.hvp(fun, (a,), (a,))
-            times.append(time.perf_counter() - start)
+            times.append(time.process_time() - start)
         return min(times)
 
-    assert seconds(2000) < 16 * seconds(250)  # 8 times the rows; quadratic would be 64 times the time
+    assert seconds(2000) < 24 * seconds(250)  # 8 times the rows; quadratic would be 64 times the time
 
 
 def test_conversion_to_another_dtype_copies_as_in_numpy():

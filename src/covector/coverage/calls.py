@@ -78,7 +78,7 @@ SPECIAL: dict[str, _Sample] = {
     "pad": (lambda f, x: f(x, 1), (V,)),
     # choosing
     "take": (lambda f, x: f(x, [2, 0]), (V,)),
-    "take_along_axis": (lambda f, x: f(x, COUNTS), (V,)),
+    "take_along_axis": (lambda f, x: f(x, COUNTS, 0), (V,)),
     "put_along_axis": (lambda f, x, y: f(x, COUNTS[:1], y[:1], 0), (V, W)),
     "choose": (lambda f, x, y: f(COUNTS % 2, [x, y]), (V, W)),
     "compress": (lambda f, x: f(MASK, x), (V,)),
@@ -134,6 +134,7 @@ SPECIAL: dict[str, _Sample] = {
     "vander": (lambda f, x: f(x, 3), (V,)),
     "meshgrid": (lambda f, x, y: f(x, y), (V, W)),
     # domains and dtypes
+    "imag": (lambda f, x: f(x * 1j), (V,)),
     "arccosh": (lambda f, x: f(x), (1 + V,)),
     "float_power": (lambda f, x, y: f(x, y), (V, W)),
     "ldexp": (lambda f, x: f(x, COUNTS), (V,)),

@@ -49,6 +49,10 @@ OUTSIDE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "numpy.format_float_scientific",
         ),
     ),
+    (
+        "removed in NumPy 2.0, where an error message is all that is left of it",
+        ("numpy.ndarray.itemset", "numpy.ndarray.newbyteorder", "numpy.ndarray.ptp"),
+    ),
     ("reads a file", ("numpy.load", "numpy.fromregex", "numpy.memmap")),
     (
         "a container or iterator of plain arrays",
@@ -118,7 +122,10 @@ REPLACED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     (
         "it would drop the derivative; use np functions of the value itself",
-        ("numpy.ndarray.__array__", "numpy.ndarray.__float__", "numpy.ndarray.__complex__"),
+        (
+            *("numpy.ndarray.__array__", "numpy.ndarray.__float__", "numpy.ndarray.__complex__"),
+            "numpy.ndarray.tostring",
+        ),
     ),
 )
 """(reason and supported form, names): refused by NumPy's own conversion, not by an entry of the registry."""

@@ -77,6 +77,8 @@ def methods(name: str) -> list[_Sample]:
         return [(lambda f, x: getattr(copy, bare)(x), (V,))]
     if name == "swapaxes":
         return [(lambda f, x: x.swapaxes(0, 1), (M,))]
+    if name == "imag":
+        return [(lambda f, x: (x * 1j).imag, (V,))]
     if name == "choose":
         return [(_called(name, *_ARGUMENTS[name]), (SHIFTS,))]
     if name == "searchsorted":

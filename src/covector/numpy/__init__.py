@@ -37,6 +37,7 @@ from .creation import (
     geomspace,
     identity,
     indices,
+    kaiser,
     linspace,
     logspace,
     ones,

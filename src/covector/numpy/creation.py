@@ -34,6 +34,7 @@ __all__ = [
     "geomspace",
     "identity",
     "indices",
+    "kaiser",
     "linspace",
     "logspace",
     "ones",
@@ -128,3 +129,14 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> A
         )
     options: dict[str, Any] = {name: value for name, value in (("device", device), ("copy", copy)) if value is not None}
     return np.from_dlpack(x, **options)
+
+
+@documented(np.kaiser)
+def kaiser(M: int, beta: Any) -> Any:
+    """Return the Kaiser window; `beta` may be traced."""
+    if not isinstance(beta, Tracer):
+        return made(np.kaiser(M, beta))
+    if M < 2:
+        return np.ones(max(int(M), 0), beta.dtype) + 0 * beta
+    half = (M - 1) / 2.0
+    return np.i0(beta * np.sqrt(1 - ((np.arange(M) - half) / half) ** 2.0)) / np.i0(beta)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..core.surface import TracedArray, TracedValue
+from ..core.values import dtype_of
 from ..ops.indexing import gather_p, scatter_p
-from .plain import plain
+from .plain import plain, plain_if_possible
 from .register import implements
 from .structural import as_array
 
@@ -51,18 +52,17 @@ def _normalized(counts: Any, edges: Sequence[Any]) -> Any:
 
 @implements(np.histogram)
 def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
-    a = plain(a, "np.histogram")
+    given, a = a, plain(a, "np.histogram")
     edges: Any = np.histogram_bin_edges(
-        a, _fixed(bins, "np.histogram"), range, _fixed(weights, "np.histogram") if isinstance(bins, str) else None
+        a, _fixed(bins, "np.histogram"), _fixed(range, "np.histogram"), _fixed(weights, "np.histogram") if isinstance(bins, str) else None
     )
     if isinstance(weights, TracedArray):
         if weights.shape != a.shape:
             raise ValueError("weights should have the same shape as a.")
         counts = _sum_by_bin(weights, [a.ravel()], [edges])
     else:
-        counts = np.histogram(a, _fixed(bins, "np.histogram"), range, None, weights)[0]
-    if isinstance(bins, TracedArray) and bins.ndim == 1:
-        edges = bins
+        counts = np.histogram(a, _fixed(bins, "np.histogram"), _fixed(range, "np.histogram"), None, weights)[0]
+    edges = histogram_bin_edges(given, bins, range, weights if isinstance(bins, str) else None)
     return (_normalized(counts, [edges]) if density else counts), edges
 
 
@@ -71,7 +71,15 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
     if isinstance(bins, TracedArray) and bins.ndim == 1:
         return bins
     name = "np.histogram_bin_edges"
-    return np.histogram_bin_edges(plain(a, name), _fixed(bins, name), range, _fixed(weights, name))
+    bins, weights = _fixed(bins, name), _fixed(weights, name)
+    values = plain(a, name) if isinstance(bins, str) else plain_if_possible(a)
+    # Under vmap there are no values, and a number of bins is all that NumPy needs to know.
+    known = np.histogram_bin_edges(np.zeros(1, dtype_of(a)) if values is None else values, bins, _fixed(range, name), weights)
+    if np.ndim(bins) or not np.size(a):
+        return known
+    first, last = (np.min(a), np.max(a)) if range is None else range
+    wider = 0.5 * np.equal(first, last)
+    return np.linspace(first - wider, last + wider, len(known), dtype=known.dtype)
 
 
 @implements(np.histogramdd)

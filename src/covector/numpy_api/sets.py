@@ -8,7 +8,7 @@ import numpy as np
 
 from .joining import concatenate
 from .plain import plain
-from .register import implements
+from .register import existing, implements
 from .sorting import sort, unique
 from .structural import as_array, ravel, reshape
 
@@ -89,3 +89,10 @@ def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices:
     if not return_indices:
         return result
     return result, places[0][common], places[1][order[1:][equal] - first.shape[0]]
+
+
+def _in1d(ar1: Any, ar2: Any, assume_unique: bool = False, invert: bool = False, *, kind: str | None = None) -> Any:
+    return isin(as_array(ar1, "np.in1d").ravel(), ar2, assume_unique, invert, kind=kind)
+
+
+implements(*existing("in1d"))(_in1d)  # until NumPy 2.3

@@ -18,9 +18,11 @@ from ..core.tracer import Tracer, concrete
 from ..core.values import dtype_of, shape_of
 from ..transforms.stop_gradient import stop_gradient
 from .adapter import adapts
+from .harmonics import sph_harm_y
 
 __all__ = [
     "comb", "factorial", "log_softmax", "logsumexp", "multigammaln", "perm", "polygamma", "softmax", "softplus",
+    "sph_harm_y",
 ]  # fmt: skip
 
 _SPECIAL = "scipy.special"

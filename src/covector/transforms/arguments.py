@@ -10,6 +10,7 @@ import numpy as np
 from ..core import tree
 from ..core.buffer import BufferValue
 from ..core.errors import TracerConversionError
+from ..core.protect import COPY_BELOW, read_only, same_layout
 from ..core.tracer import Tracer
 from ..core.values import dtype_of, is_plain, shape_of
 
@@ -153,12 +154,19 @@ def bind_arguments(
         return fun, args, positions
 
     def partial(*primals: Any) -> Any:
-        full = list(args)
+        full = [_lent(x) for x in args]
         for i, x in zip(positions, primals, strict=True):
             full[i] = x
-        return fun(*full, **kwargs)
+        return fun(*full, **{name: _lent(x) for name, x in kwargs.items()})
 
     return partial, tuple(args[i] for i in positions), positions
+
+
+def _lent(x: Any) -> Any:
+    """Return the argument `x`, which is not differentiated, such that the function cannot change the caller's array."""
+    if type(x) is not _ndarray:
+        return x
+    return same_layout(x) if x.nbytes <= COPY_BELOW else read_only(x)
 
 
 def check_argnums(transform: str, argnums: Any) -> None:

@@ -184,7 +184,8 @@ def _lift(trace: ReverseTrace, lin: Linearization, arg: Any, place: Place, i: in
         lin.in_treedefs.append(tree.LEAF)
         return ReverseArray(trace, trace.protect(arg), slot)
     leaves, treedef, active = differentiated_leaves(arg, place, i)
-    tracers = [trace.input(trace.protect(x)) if a else x for x, a in zip(leaves, active, strict=True)]
+    values = [trace.protect(x) if isinstance(x, np.ndarray) or a else x for x, a in zip(leaves, active, strict=True)]
+    tracers = [trace.input(x) if a else x for x, a in zip(values, active, strict=True)]
     lin.in_leaves.append([_stand_in(x) for x in leaves] if trace.escapes else leaves)
     lin.in_slots.append([t.slot if a else 0 for t, a in zip(tracers, active, strict=True)])
     lin.in_treedefs.append(tree.LEAF if treedef == tree.LEAF else treedef)

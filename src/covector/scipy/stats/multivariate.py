@@ -22,7 +22,7 @@ class _Multivariate:
 
     name = ""
     names: tuple[str, ...] = ()
-    methods = ("pdf", "logpdf")
+    methods = ("pdf", "logpdf", "entropy")
 
     @property
     def scipy(self) -> Any:
@@ -69,7 +69,16 @@ class _Multivariate:
             return self.scipy.logpdf(x, *args, **kwargs)
         return self._logpdf("logpdf", x, *args, **kwargs)
 
+    def entropy(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the differential entropy."""
+        if not any_traced(args, kwargs):
+            return self.scipy.entropy(*args, **kwargs)
+        return self._entropy(*args, **kwargs)
+
     def _logpdf(self, method: str, x: Any, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError
+
+    def _entropy(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError
 
 
@@ -106,6 +115,13 @@ class _Dirichlet(_Multivariate):
         with np.errstate(all="ignore"):
             log_beta = np.sum(sc.gammaln(alpha)) - sc.gammaln(np.sum(alpha))
             return np.sum(sc.xlogy(alpha - 1, x), axis=0) - log_beta
+
+    def _entropy(self, alpha: Any) -> Any:
+        alpha = number(alpha, "scipy.stats.dirichlet.entropy")
+        total = np.sum(alpha)
+        log_beta = np.sum(sc.gammaln(alpha)) - sc.gammaln(total)
+        count = shape_of(alpha)[0]
+        return log_beta + (total - count) * sc.psi(total) - np.sum((alpha - 1) * sc.psi(alpha))
 
     @staticmethod
     def _check(function: str, x: Any, alpha: Any) -> None:
@@ -158,6 +174,12 @@ class _MultivariateNormal(_Multivariate):
         value = -0.5 * (dim * math.log(2 * math.pi) + log_det + np.sum(white * white, axis=0))
         # Like SciPy's, the result of a single point, or of a single column of numbers, is a number.
         return value[0] if shape[:-1] in ((), (1,)) else value.reshape(shape[:-1])
+
+    def _entropy(self, mean: Any = None, cov: Any = 1) -> Any:
+        _, mean, cov = _parameters("scipy.stats.multivariate_normal.entropy", 0.0, mean, cov)
+        dim = shape_of(mean)[0]
+        log_det = 2 * np.sum(np.log(np.diagonal(np.linalg.cholesky(cov))))
+        return 0.5 * (dim * (math.log(2 * math.pi) + 1) + log_det)
 
 
 def _parameters(function: str, x: Any, mean: Any, cov: Any) -> tuple[Any, Any, Any]:
