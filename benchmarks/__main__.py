@@ -118,7 +118,9 @@ def parser() -> argparse.ArgumentParser:
     accuracy.add_argument("--markdown", type=Path, metavar="FILE", help="write the table for the documentation")
     accuracy.set_defaults(run=_accuracy)
 
-    coverage = commands.add_parser("coverage", help="what autograd, JAX and PyTorch differentiate and covector does not")
+    coverage = commands.add_parser(
+        "coverage", help="what autograd, JAX and PyTorch differentiate and covector does not"
+    )
     coverage.set_defaults(run=_coverage)
 
     imports = commands.add_parser("imports", help="time of `import covector` against NumPy and optree")

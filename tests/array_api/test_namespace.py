@@ -71,6 +71,7 @@ CASES: dict[str, tuple[Any, ...]] = {
     "vander of a list": (lambda np, x: np.vander([x[0], x[1]], 3), X),
     "fromfunction": (lambda np, x: np.fromfunction(lambda i, j: x[0] * i + x[1] * j, (2, 3)), X),
     "fromiter": (lambda np, x: np.fromiter((v * v for v in x), float, 2), X),
+    "kaiser": (lambda np, x: np.kaiser(5, x[2]) * np.kaiser(1, x[2]), X),
     "r_": (lambda np, x: np.r_[x, 1.0, 0:2, [x[0], 4]], X),
     "r_ with a traced range": (lambda np, x: np.r_[x[0] : x[2] : 3j], X),
     "r_ with a directive": (lambda np, x: np.r_["1,2,0", x, [1.0, 2.0, 3.0]], X),
@@ -195,7 +196,7 @@ PICKS: dict[str, Any] = {
     "take, axis": lambda np, a, i: np.take(a, i, axis=1),
     "take of a list": lambda np, a, i: np.take([1.0, 2.0, 3.0], i),
     "take by a list": lambda np, a, i: np.take(a, [i, 0], axis=0),
-    "integers": lambda np, a, i: np.asarray(a).astype(int)[i],
+    "integers": lambda np, a, i: np.asarray(a.astype(int))[i],
     "twice": lambda np, a, i: np.asarray(a)[np.asarray([2, 0, 1])[i]],
 }
 

@@ -19,7 +19,9 @@ from covector.core.errors import CovectorError, NotDifferentiableError, TracerCo
 from covector.core.primitive import Primitive
 from covector.core.tracer import Tracer
 from covector.coverage import CONSTANT, DIFFERENTIABLE, REFUSED, UNKNOWN, Entry, Row
+from covector.coverage.calls import call_of
 from covector.coverage.declared import OUTSIDE, REPLACED
+from covector.coverage.namesakes import namesake
 from covector.coverage.probe import traced_leaves
 from covector.coverage.table import sample_of
 
@@ -206,6 +208,36 @@ def test_refused_functions_raise_and_say_what_to_use(entry: Entry) -> None:
         cv.jvp(fun, given, tuple(np.ones_like(x) for x in given))
     if entry.function in dispatch.REFUSED and isinstance(info.value, NotDifferentiableError):
         assert dispatch.REFUSED[entry.function] in str(info.value)
+
+
+NAMESAKES = [e for e in ENTRIES if ROWS[e[:2]].verdict == REFUSED and "which has jvp" in ROWS[e[:2]].note]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("entry", NAMESAKES, ids=lambda e: e.full)
+def test_what_covector_numpy_has_instead_is_differentiated(entry: Entry) -> None:
+    ours = namesake(entry)
+    assert ours is not entry.function and ours is not None
+    want, call = call_of(entry), call_of(entry._replace(function=ours))
+    assert want is not None and call is not None
+    floats = [i for i, x in enumerate(call.arrays) if np.asarray(x).dtype.kind in "fc"]
+
+    def fun(*xs: Any) -> Any:
+        full = list(call.arrays)
+        for i, x in zip(floats, xs, strict=True):
+            full[i] = x
+        return tuple(y for y in cv.tree.leaves(call.fun(*full)) if np.isdtype(np.result_type(y), "numeric"))
+
+    given = [call.arrays[i] for i in floats]
+    plain = [y for y in cv.tree.leaves(want.fun(*want.arrays)) if np.asarray(y).dtype.kind in "fciO"]
+    for got, value in zip(cv.vjp(fun, *given)[0], plain, strict=True):
+        np.testing.assert_allclose(got, np.asarray(value, np.asarray(got).dtype), rtol=1e-12)
+    cv.testing.check_grads(fun, given, order=1, batched="vmap" in ROWS[entry[:2]].note)
+
+
+def test_every_refused_function_of_polynomials_has_a_namesake() -> None:
+    refused = [e for e in ENTRIES if e.section.startswith("numpy.polynomial") and ROWS[e[:2]].verdict == REFUSED]
+    assert len(refused) > 100 and {e.full for e in refused} <= {e.full for e in NAMESAKES}
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

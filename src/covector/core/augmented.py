@@ -31,16 +31,16 @@ def is_augmented(frame: Any) -> bool:
     """Whether `frame` is just executing an augmented assignment."""
     code = frame.f_code.co_code
     at = frame.f_lasti
-    return code[at] == _BINARY_OP and code[at + 1] >= _FIRST_IN_PLACE
+    return bool(code[at] == _BINARY_OP and code[at + 1] >= _FIRST_IN_PLACE)
 
 
 def _calibrated(product: bool) -> int:
     """The references to an array with one owner; 0, which none has, if this Python is not understood."""
     array: Any = np.empty((1, 1))
     if product:
-        array @= _Probe()  # type: ignore[misc]
+        array @= _Probe()
     else:
-        array += _Probe()  # type: ignore[misc]
+        array += _Probe()
     references, augmented = array
     return references if augmented else 0
 

@@ -98,8 +98,8 @@ class BufferValue(TracedValue):
     def tolist(self) -> Any:
         return self.value.tolist()
 
-    def tobytes(self, order: str = "C") -> bytes:
-        return self.value.tobytes(order)  # type: ignore[no-any-return]
+    def tobytes(self, order: Any = "C") -> Any:
+        return self.value.tobytes(order)
 
     def __float__(self) -> float:  # type: ignore[override]
         return float(self.constant())

@@ -187,7 +187,7 @@ class GraphTracer(TracedValue):
     # `lanes` are the maps over which the variable differs from lane to lane although the value that it was recorded
     # with does not: its tangent does.
     __slots__ = ()
-    _parts = ()
+    _parts: tuple[str, ...] = ()
     _state = ("value", "_var", "lanes")
     _var: Var
     lanes: frozenset[Trace]

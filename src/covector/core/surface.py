@@ -179,9 +179,7 @@ class TracedValue(Tracer):
         "np.where(mask, a, b)",
     )
     __bytes__ = no_conversion("bytes(t)", "return it through has_aux=True first")
-    __hash__ = no_conversion(  # type: ignore[assignment]
-        "hash(t), a dict key or a member of a set", "use a position in a list, or id(t)"
-    )
+    __hash__ = no_conversion("hash(t), a dict key or a member of a set", "use a position in a list, or id(t)")
     as_integer_ratio = no_conversion(
         "a function of `statistics` or `fractions`", "use NumPy's, as in np.mean(np.stack([t, u]))"
     )
@@ -321,7 +319,7 @@ class TracedNumber(TracedValue):
 
     def __float__(self) -> float:  # type: ignore[override]
         kinds = [c for c in type(self).__mro__ if issubclass(c, TracedValue) and not hasattr(c, "__getitem__")]
-        self.__class__ = viewing(kinds[0]) if is_view(self) else kinds[0]  # type: ignore[assignment]
+        self.__class__ = viewing(kinds[0]) if is_view(self) else kinds[0]
         return float(self)
 
 

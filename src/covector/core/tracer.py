@@ -57,7 +57,7 @@ class Trace:
         """End the transform: its tracers are of no use any more."""
         if self.alive:
             self.alive = False
-            traces = getattr(_local, "traces", ())
+            traces: list[Trace] = getattr(_local, "traces", [])
             if traces and traces[-1] is self:
                 traces.pop()
             elif self in traces:
@@ -65,6 +65,10 @@ class Trace:
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """Apply `primitive` to `args`, of which at least one is a tracer of this trace and none is of a newer one."""
+        raise NotImplementedError
+
+    def write(self, x: Tracer, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> None:
+        """Change elements of `x`, which this trace or an older one follows; see `mutation.write`."""
         raise NotImplementedError
 
     def lift(self, value: Any) -> Tracer:
@@ -97,6 +101,7 @@ class Tracer:
     _trace: Trace
     _link: Any
     value: Any
+    slot: int
 
     _parts: tuple[str, ...] = ("value",)
     """The slots that hold arrays or older tracers."""

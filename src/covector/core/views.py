@@ -214,7 +214,7 @@ def link_slice(out: Tracer, parent: Tracer, index: tuple[Any, ...]) -> Tracer:
         link = View(parent, index)
     out._link = link
     cls = type(out)
-    out.__class__ = _VIEWS.get(cls) or viewing(cls)  # type: ignore[assignment]
+    out.__class__ = _VIEWS.get(cls) or viewing(cls)
     if link.depth > _DEEP:
         positions(out)
     return out
@@ -242,7 +242,7 @@ def link_view(
         return out  # of a number, NumPy makes a new array
     link = GeneralView(parent, function, part, writeable)
     out._link = link
-    out.__class__ = _VIEWS.get(cls) or viewing(cls)  # type: ignore[assignment]
+    out.__class__ = _VIEWS.get(cls) or viewing(cls)
     if link.depth > _DEEP or copied:
         positions(out)
     return out
@@ -337,7 +337,7 @@ def take(x: Tracer, new: Tracer) -> None:
     """Let the handle `x` hold what `new` holds; its link stays."""
     trace = new._trace
     kind = type(new)
-    x.__class__ = VIEW_TYPES.get(kind, kind)  # type: ignore[assignment]
+    x.__class__ = VIEW_TYPES.get(kind, kind)
     x._trace = trace
     for name in new._state:
         setattr(x, name, getattr(new, name))

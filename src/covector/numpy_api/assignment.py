@@ -160,7 +160,7 @@ def relaid(x: Any, order: str) -> Any:
         held.flags.forc if order == "K" else held.flags.c_contiguous if order == "C" else held.flags.fnc
     ):
         return x.clone()
-    fresh = BufferTrace(_owner(x)).lift(np.empty_like(held, x.dtype, order, subok=False))  # type: ignore[call-overload]
+    fresh = BufferTrace(_owner(x)).lift(np.empty_like(held, x.dtype, order, subok=False))
     write(fresh, write_p, (x,), {"index": (Ellipsis,)})
     return fresh
 
@@ -331,6 +331,11 @@ def update_plain(ufunc: np.ufunc, array: Any, other: Any) -> Any:
     return update(ufunc, BufferTrace(other._trace).lift(array), other)
 
 
+def _casting_error() -> Any:
+    """The class of NumPy's error, which has no public name."""
+    return getattr(getattr(getattr(np, "_core", None), "_exceptions", None), "_UFuncOutputCastingError", None)
+
+
 @implements("out")
 def write_out(function: Any, out: Any, result: Any, where: Any = True) -> Any:
     """Store the `result` of `function` in `out`, and return that."""
@@ -345,7 +350,7 @@ def write_out(function: Any, out: Any, result: Any, where: Any = True) -> Any:
         else:
             raise ValueError(f"{name}: the output has shape {shape_of(out)}, but the result {shape_of(result)}")
     if not np.can_cast(dtype_of(result), dtype_of(out), "same_kind"):
-        error = getattr(np._core._exceptions, "_UFuncOutputCastingError", None)
+        error = _casting_error()
         if error is not None and isinstance(function, np.ufunc):
             raise error(function, "same_kind", dtype_of(result), dtype_of(out), 0)
         raise TypeError(f"{name}: cannot cast from {dtype_of(result)} to {dtype_of(out)} by the rule 'same_kind'")

@@ -54,7 +54,10 @@ def _normalized(counts: Any, edges: Sequence[Any]) -> Any:
 def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
     given, a = a, plain(a, "np.histogram")
     edges: Any = np.histogram_bin_edges(
-        a, _fixed(bins, "np.histogram"), _fixed(range, "np.histogram"), _fixed(weights, "np.histogram") if isinstance(bins, str) else None
+        a,
+        _fixed(bins, "np.histogram"),
+        _fixed(range, "np.histogram"),
+        _fixed(weights, "np.histogram") if isinstance(bins, str) else None,
     )
     if isinstance(weights, TracedArray):
         if weights.shape != a.shape:
@@ -74,7 +77,9 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
     bins, weights = _fixed(bins, name), _fixed(weights, name)
     values = plain(a, name) if isinstance(bins, str) else plain_if_possible(a)
     # Under vmap there are no values, and a number of bins is all that NumPy needs to know.
-    known = np.histogram_bin_edges(np.zeros(1, dtype_of(a)) if values is None else values, bins, _fixed(range, name), weights)
+    known = np.histogram_bin_edges(
+        np.zeros(1, dtype_of(a)) if values is None else values, bins, _fixed(range, name), weights
+    )
     if np.ndim(bins) or not np.size(a):
         return known
     first, last = (np.min(a), np.max(a)) if range is None else range

@@ -10,6 +10,8 @@ from .register import refuse
 
 __all__: list[str] = []
 
+_function: Any
+
 for _function in (np.save, np.savez, np.savez_compressed, np.savetxt):
     refuse(_function, "a file holds no derivative; return the value (has_aux=True), and save it outside")
 

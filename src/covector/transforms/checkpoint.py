@@ -34,7 +34,7 @@ class _RecordTracer(GraphTracer):
     """A variable together with its value, which carries no derivative."""
 
     __slots__ = ()
-    _parts = ("value",)
+    _parts: tuple[str, ...] = ("value",)
 
     def __init__(self, trace: _RecordTrace, var: Var, value: Any) -> None:
         super().__init__(trace, var)

@@ -31,6 +31,15 @@ def _samples(*parameters: Any, of: tuple[float, float]) -> list[Any]:
     return with_parameters(*parameters, low=of[0], high=of[1])
 
 
+def _solved(*args: float) -> list[Any]:
+    """Samples of the parameter at which a probability is reached, around arguments for which there is one."""
+    double = [np.array([x, 1.02 * x]) for x in args]
+    single = [x.astype(np.float32) for x in double]
+    apart = [*double[:-1], double[-1][:, None]]
+    empty = [np.empty(0)] * len(args)
+    return [sample(*args), sample(*single), sample(*apart, label="broadcast"), sample(*empty)]
+
+
 def _negative(slopes: tuple[Any, ...]) -> tuple[Any, ...]:
     """The derivatives of the complement."""
     return tuple(slope and (lambda out, *args, slope=slope: -slope(out, *args)) for slope in slopes)
@@ -60,7 +69,7 @@ elementwise(
     "chdtriv",
     sc.chdtriv,
     (lambda out, p, x: 1 / _chi2_by_v(out, x), lambda out, p, x: -_chi2(out, x) / _chi2_by_v(out, x)),
-    samples=[sample(0.4, 1.5), sample(np.array([0.3, 0.8]), np.array([[0.7], [2.5]]), label="broadcast")],
+    samples=_solved(0.4, 1.5),
 )
 
 # --- gamma ------------------------------------------------------------------------------------------------------------
@@ -110,7 +119,7 @@ elementwise(
         lambda out, a, p, x: 1 / gamma_slope(1, out, a * x),
         lambda out, a, p, x: -a * scaled_gamma_density(out, a, x) / gamma_slope(1, out, a * x),
     ),
-    samples=[sample(0.7, 0.4, 1.5), sample(1.2, np.array([0.3, 0.8]), np.array([[0.7], [2.5]]), label="broadcast")],
+    samples=_solved(0.7, 0.4, 1.5),
 )
 
 # --- Poisson ----------------------------------------------------------------------------------------------------------
@@ -186,7 +195,7 @@ elementwise(
         lambda out, p, b, x: -beta_slope(0, 1, out, b, x) / beta_slope(1, 0, out, b, x),
         lambda out, p, b, x: -beta_density(out, b, x) / beta_slope(1, 0, out, b, x),
     ),
-    samples=[sample(0.4, 1.5, 0.3), sample(np.array([0.3, 0.8]), 2.5, np.array([[0.4], [0.7]]), label="broadcast")],
+    samples=_solved(0.4, 1.5, 0.3),
 )
 elementwise(
     "btdtrib",
@@ -196,7 +205,7 @@ elementwise(
         lambda out, a, p, x: 1 / beta_slope(0, 1, a, out, x),
         lambda out, a, p, x: -beta_density(a, out, x) / beta_slope(0, 1, a, out, x),
     ),
-    samples=[sample(1.5, 0.4, 0.3), sample(2.5, np.array([0.3, 0.8]), np.array([[0.4], [0.7]]), label="broadcast")],
+    samples=_solved(1.5, 0.4, 0.3),
 )
 
 # --- F ----------------------------------------------------------------------------------------------------------------
@@ -245,7 +254,7 @@ elementwise(
         lambda out, m, p, x: 1 / _f_by_second(m, out, x),
         lambda out, m, p, x: -f_density(m, out, x) / _f_by_second(m, out, x),
     ),
-    samples=[sample(3.5, 0.4, 0.6), sample(2.5, np.array([0.3, 0.5]), np.array([[0.4], [0.7]]), label="broadcast")],
+    samples=_solved(3.5, 0.34, 0.6),
 )
 
 # --- Student's t ------------------------------------------------------------------------------------------------------
@@ -274,7 +283,7 @@ elementwise(
     "stdtridf",
     sc.stdtridf,
     (lambda out, p, t: 1 / student_slope(out, t), lambda out, p, t: -_student(out, t) / student_slope(out, t)),
-    samples=[sample(0.8, 1.2), sample(np.array([0.75, 0.85]), np.array([[1.2], [1.5]]), label="broadcast")],
+    samples=_solved(0.8, 1.2),
 )
 
 # --- normal: mean and deviation at which a probability is reached -----------------------------------------------------

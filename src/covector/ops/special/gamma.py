@@ -127,7 +127,9 @@ def _at_sum(a: Any, b: Any) -> tuple[Any, Any]:
 
 def _accurate(out: Any, value: Any, *sizes: Any) -> Any:
     """`value` where all sizes lie in (0, 150], else `out`."""
-    inside = np.logical_and.reduce([np.logical_and(np.greater(x, 0), np.less_equal(x, 150)) for x in sizes])
+    inside: Any = True
+    for x in sizes:
+        inside = np.logical_and(inside, np.logical_and(np.greater(x, 0), np.less_equal(x, 150)))
     return np.where(inside, value, out)
 
 
