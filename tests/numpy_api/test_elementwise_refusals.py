@@ -18,7 +18,6 @@ from numpy_api.elementwise_inputs import MASK, Case, P, Q, X, Z
     ("fun", "error", "text"),
     [
         (lambda x: np.clip(x, 0, 1, out=np.empty(4)), TracerConversionError, "out="),
-        (lambda x: np.round(x, 1, out=np.empty(4)), TracerConversionError, "out="),
         (lambda x: np.clip(x, 0, 1, where=MASK), NotDifferentiableError, "where="),
         (lambda x: np.where([x[0] > 0, x[1]], 1.0, x[2:]), TracerConversionError, r"np\.stack"),
         (lambda x: np.choose(np.array([0, 3, 0, 1]), [x, x]), ValueError, "invalid entry in choice array"),
@@ -34,6 +33,13 @@ from numpy_api.elementwise_inputs import MASK, Case, P, Q, X, Z
 def test_refusals_name_the_form_that_works(fun: Callable[[Any], Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         cv.grad(lambda x: np.sum(fun(x)))(X)
+
+
+def test_a_result_without_derivative_goes_into_a_plain_array() -> None:
+    out = np.empty(4)
+    gradient = cv.grad(lambda x: np.sum(x * np.round(x, 1, out=out)))(X)
+    np.testing.assert_array_equal(out, np.round(X, 1))
+    np.testing.assert_array_equal(gradient, out)
 
 
 EMATH: list[Case] = [
