@@ -56,8 +56,9 @@ class Function:
 class Row:
     """The worst point of one function and argument, and what SciPy's own values explain of its error.
 
-    ``scipy`` is the error in ulp of the derivative formula at the worst point when it is evaluated without rounding from
-    SciPy's values, and ``unexplained`` the largest error of all points beyond that; both 0 where this is not known.
+    ``scipy`` is the error in ulp of the derivative formula at the worst point when it is evaluated without rounding
+    from SciPy's values, and ``unexplained`` the largest
+    error of all points beyond that; both 0 where this is not known.
     """
 
     function: str

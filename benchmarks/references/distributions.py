@@ -16,7 +16,8 @@ def _start(name: str) -> Any:
     def start(*args: float) -> Any:
         from scipy import special
 
-        return getattr(special, name)(*args)
+        # Numbers of trials as whole numbers: SciPy deprecates them as doubles.
+        return getattr(special, name)(*[int(x) if x.is_integer() else x for x in args])
 
     return start
 

@@ -10,7 +10,7 @@ import pytest
 import covector
 import covector.numpy as cnp
 from covector.core.tracer import running
-from helpers import check
+from helpers import check, since
 
 X = np.array([0.5, -1.2, 2.0])
 Y = np.array([1.0, 0.3, -0.4])
@@ -83,6 +83,7 @@ def test_derivatives_are_those_of_the_function(name: str) -> None:
         np.testing.assert_allclose(t, (u - d) / 2e-6, rtol=1e-6, atol=1e-8)
 
 
+@since("2.1.0")
 def test_every_transform_sees_through_it() -> None:
     @cnp.array_api
     def fun(x: Any, y: Any) -> Any:

@@ -73,7 +73,7 @@ FUNCTIONS: list[Case] = [
     ("clip arrays", lambda x: np.clip(x, [-1, -0.5, 0, 0.2], np.array([0, 1, 0.5, 1.0])), (X,)),
     ("clip traced bounds", lambda x, a, b: np.clip(x, a, b), (X, -0.2, 0.5)),
     ("clip crossed bounds", lambda x, a, b: np.clip(x, a, b), (X, 0.5, -0.2)),
-    ("clip method, one bound", lambda x: x.clip(0.2) * x.clip(min=-0.5) * x.clip(None, 0.3), (X,)),
+    ("clip method, one bound", lambda x: x.clip(0.21) * x.clip(min=-0.53) * x.clip(None, 0.33), (X,)),
     ("clip method", lambda x: x.clip(-0.5, 0.5) + x.clip(max=0.2), (X,)),
     ("nan_to_num", lambda x: np.nan_to_num(x / MASK, nan=1.0, posinf=2.0, neginf=-3.0), (X,)),
     ("nan_to_num complex", lambda z: np.nan_to_num(z), (Z,)),

@@ -26,6 +26,11 @@ def _incomplete_beta(a: Any, b: Any, x: Any) -> Any:
     return mp.betainc(a, b, 0, x, True)
 
 
+def _incomplete_f(m: Any, n: Any, x: float) -> Any:
+    m, n, x = mp.mpf(m), mp.mpf(n), mp.mpf(x)
+    return _incomplete_beta(m / 2, n / 2, m * x / (n + m * x))
+
+
 # (name, function of one variable, the same in mpmath, points)
 CASES: list[tuple[str, Callable[[Any], Any], Callable[[Any], Any], list[float]]] = [
     ("zeta", sc.zeta, mp.zeta, [-7.5, -2.0, -0.3, 0.2, 0.7, 1.2, 3.0, 20.0]),
@@ -58,6 +63,10 @@ CASES: list[tuple[str, Callable[[Any], Any], Callable[[Any], Any], list[float]]]
     ("nbdtr", lambda p: sc.nbdtr(2, 6, p), lambda p: _incomplete_beta(6, 3, p), [0.2, 0.8]),
     ("fdtr", lambda x: sc.fdtr(3, 5, x), lambda x: _incomplete_beta(1.5, 2.5, 3 * x / (5 + 3 * x)), [0.2, 4.0]),
     ("stdtr", lambda t: sc.stdtr(3, t), lambda t: 1 - _incomplete_beta(1.5, 0.5, 3 / (3 + t * t)) / 2, [0.3, 4.0]),
+    ("chdtr v", lambda v: sc.chdtr(v, 2.0), lambda v: mp.gammainc(v / 2, 0, 1, True), [0.7, 3.0]),
+    ("gdtr b", lambda b: sc.gdtr(1.3, b, 2.0), lambda b: mp.gammainc(b, 0, mp.mpf(1.3) * 2, True), [0.7, 3.0]),
+    ("fdtr dfn", lambda m: sc.fdtr(m, 5.0, 0.7), lambda m: _incomplete_f(m, 5, 0.7), [1.5, 4.0]),
+    ("fdtr dfd", lambda n: sc.fdtr(3.0, n, 4.0), lambda n: _incomplete_f(3, n, 4.0), [1.5, 4.0]),
     ("voigt x", lambda x: sc.voigt_profile(x, 0.8, 0.5), lambda x: _voigt(x, 0.8, 0.5), [-1.0, 0.3]),
     ("voigt sigma", lambda s: sc.voigt_profile(0.4, s, 0.5), lambda s: _voigt(0.4, s, 0.5), [0.6, 1.3]),
     ("voigt gamma", lambda g: sc.voigt_profile(0.4, 0.8, g), lambda g: _voigt(0.4, 0.8, g), [0.3, 1.3]),

@@ -63,6 +63,12 @@ CASES: dict[str, Case] = {
     "betaln": (lambda m: m.betaln, (POSITIVE, POSITIVE + 1)),
     "jvp": (lambda m: lambda x: m.jvp(1, x, 2), (POSITIVE,)),
 }
+if hasattr(theirs, "sph_harm_y"):
+    for _n, _m in ((0, 0), (1, 0), (3, 2), (3, 3), (4, -3)):
+        CASES[f"sph_harm_y {_n} {_m}"] = (
+            lambda m, n=_n, order=_m: lambda theta, phi: m.sph_harm_y(n, order, theta, phi),
+            (np.array([0.4, 2.1]), np.array([0.7, -1.9])),
+        )
 if hasattr(theirs, "softplus"):
     CASES["softplus"] = (lambda m: m.softplus, (X,))
 
@@ -105,6 +111,17 @@ def test_logsumexp_at_its_limits() -> None:
     np.testing.assert_array_equal(cv.vjp(lambda x: special.logsumexp(x, axis=0), np.empty((0, 2)))[0], [-math.inf] * 2)
 
 
+@pytest.mark.skipif(not hasattr(theirs, "sph_harm_y"), reason="needs SciPy 1.15")
+def test_spherical_harmonics_at_a_pole() -> None:
+    orders = np.array([-2, -1, 0, 1, 2, 3])
+    value, slope = cv.jvp(lambda theta: special.sph_harm_y(2, orders, theta, 0.3), (0.0,), (1.0,))
+    want, partials = theirs.sph_harm_y(2, orders, 0.0, 0.3, diff_n=1)
+    np.testing.assert_array_equal(value, want)
+    np.testing.assert_allclose(slope, partials[..., 0], atol=1e-15)
+    with pytest.raises(cv.NotDifferentiableError, match="diff_n"):
+        cv.grad(lambda theta: np.real(special.sph_harm_y(2, 1, theta, 0.3, diff_n=1)[0]))(0.5)
+
+
 def test_lists_and_what_cannot_be_traced() -> None:
     np.testing.assert_allclose(special.softmax([1.0, 2.0]), theirs.softmax([1.0, 2.0]))
     assert cv.grad(lambda b: special.logsumexp([0.0, 0.0], b=b))(np.ones(2)) == pytest.approx([0.5, 0.5])
@@ -114,7 +131,7 @@ def test_lists_and_what_cannot_be_traced() -> None:
         cv.grad(lambda n: special.polygamma(n, 2.0))(1.0)
     with pytest.raises(ValueError, match=r"a \(0.5\) > 0.5"):
         cv.grad(lambda a: special.multigammaln(a, 3))(0.5)
-    with pytest.raises(cv.TracerConversionError):
+    with pytest.raises((cv.TracerConversionError, cv.NotDifferentiableError)):
         cv.grad(lambda z: special.spherical_jn(1, z))(0.5)
 
 

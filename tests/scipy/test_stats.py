@@ -282,6 +282,20 @@ def test_multivariate_normal_reads_its_arguments_as_scipy_does(x: Any, options: 
     np.testing.assert_array_equal(frozen, got)
 
 
+def test_entropies_of_multivariate_distributions() -> None:
+    for alpha in (np.array([0.5, 2.0, 3.0]), np.array([1.0, 1.0])):
+        assert _traced(stats.dirichlet.entropy, alpha) == pytest.approx(theirs.dirichlet.entropy(alpha), rel=1e-13)
+        check(stats.dirichlet.entropy, alpha)
+    mean, root = np.zeros(2), np.array([[1.3, 0.2], [-0.4, 0.9]])
+    for fun in (
+        lambda m, r: m.multivariate_normal.entropy(mean, r @ r.T),
+        lambda m, r: m.multivariate_normal(mean, r @ r.T).entropy(),
+    ):
+        want = fun(theirs, root)
+        assert _traced(lambda r, fun=fun: fun(stats, r), root) == pytest.approx(want, rel=1e-13)
+        check(lambda r, fun=fun: fun(stats, r), root)
+
+
 def test_multivariate_normal_refuses_singular_covariances() -> None:
     with pytest.raises(cv.NotDifferentiableError, match="small multiple of the identity"):
         cv.grad(lambda x: stats.multivariate_normal.logpdf(x, None, COV, allow_singular=True))(np.zeros(2))

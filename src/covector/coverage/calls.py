@@ -155,6 +155,7 @@ SPECIAL: dict[str, _Sample] = {
     "ndenumerate": (lambda f, x: list(f(x)), (V,)),
     "as_strided": (lambda f, x: f(x, (2, 2), (8, 8)), (V,)),
     "sliding_window_view": (lambda f, x: f(x, 2), (V,)),
+    "sph_harm": (lambda f, x, y: f(1, 2, x, y), (V, W)),  # until SciPy 1.16
     "logn": (lambda f, x, y: f(x, y), (V, W)),
     # polynomials
     "polyfit": (lambda f, x, y: f(x, y, 1), (V, W)),

@@ -5,7 +5,8 @@ protocols. What NumPy lets nobody intercept has a version of its own: ``array([t
 that later receives traced values, ``full(n, t)``, ``arange(t)``, ``vectorize``, ``piecewise``, ``r_[t, u]``, and
 functions of lists, as in ``mean([f(x) for x in data])``. Outside of transforms the results are plain NumPy arrays.
 
-The namespace complies with the array API standard, 2024.12, and is what ``t.__array_namespace__()`` returns.
+The namespace complies with the array API standard, 2024.12 (with NumPy 2.0: 2022.12), and is what
+``t.__array_namespace__()`` returns.
 
 Examples
 --------
@@ -54,7 +55,8 @@ from .standard import argsort, clip, count_nonzero, finfo, iinfo, sort, take_alo
 from .uniform import array_api
 
 __version__ = numpy.__version__
-__array_api_version__ = "2024.12"
+# NumPy 2.0 lacks unstack, cumulative_sum, cumulative_prod and __array_namespace_info__.
+__array_api_version__ = "2024.12" if hasattr(numpy, "unstack") else numpy.__array_api_version__
 __all__ = [*numpy.__all__, "array_api", "special"]
 
 _SUBMODULES = ("fft", "linalg", "polynomial", "random", "special", "testing")

@@ -134,7 +134,7 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> A
 @documented(np.kaiser)
 def kaiser(M: int, beta: Any) -> Any:
     """Return the Kaiser window; `beta` may be traced."""
-    if not isinstance(beta, Tracer):
+    if not holds_traced(beta):
         return made(np.kaiser(M, beta))
     if M < 2:
         return np.ones(max(int(M), 0), beta.dtype) + 0 * beta

@@ -76,10 +76,11 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
     name = "np.histogram_bin_edges"
     bins, weights = _fixed(bins, name), _fixed(weights, name)
     values = plain(a, name) if isinstance(bins, str) else plain_if_possible(a)
-    # Under vmap there are no values, and a number of bins is all that NumPy needs to know.
-    known = np.histogram_bin_edges(
-        np.zeros(1, dtype_of(a)) if values is None else values, bins, _fixed(range, name), weights
-    )
+    # Under vmap there are no values, and the number of bins and a dtype are all that NumPy needs to know.
+    values = np.zeros(1, dtype_of(a)) if values is None else values
+    ends: Any = None if range is None else [plain_if_possible(end) for end in range]
+    ends = None if ends is None or any(end is None for end in ends) else ends
+    known = np.histogram_bin_edges(values, bins, ends, weights)
     if np.ndim(bins) or not np.size(a):
         return known
     first, last = (np.min(a), np.max(a)) if range is None else range

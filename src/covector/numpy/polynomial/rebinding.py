@@ -59,7 +59,8 @@ def _home(module: ModuleType | str) -> str:
 def _with_globals(function: FunctionType, namespace: dict[str, Any]) -> FunctionType:
     new = FunctionType(function.__code__, namespace, function.__name__, function.__defaults__, function.__closure__)
     new.__kwdefaults__ = function.__kwdefaults__
-    return functools.update_wrapper(new, function)
+    functools.update_wrapper(new, function)
+    return new
 
 
 @functools.cache
@@ -90,7 +91,7 @@ def _substitute(value: Any, module: ModuleType, namespace: dict[str, Any]) -> An
         return import_module("covector.numpy.linalg")
     if value is their_utilities:
         return rebound(their_utilities)
-    code = value._implementation if type(value) is _INNER else value
+    code = getattr(value, "_implementation", value) if type(value) is _INNER else value
     if not isinstance(code, FunctionType):
         return value
     if code.__module__ == their_utilities.__name__ and module is not their_utilities:

@@ -185,7 +185,7 @@ elementwise(
 )
 elementwise("nbdtri", sc.nbdtri, (None, None, lambda out, k, n, y: 1 / _negative_binomial(k, n, out)), samples=_COUNTS)
 
-# --- beta: parameters at which a probability is reached ----------------------------------------------------------------
+# --- beta: parameters at which a probability is reached ---------------------------------------------------------------
 
 elementwise(
     "btdtria",
@@ -229,6 +229,11 @@ def _f_by_second(m: Any, n: Any, x: Any) -> Any:
     return _by_shape(False, m, n, x) - f_density(m, n, x) * x / n
 
 
+def _reached(out: Any, slope: Any) -> Any:
+    """`slope`, or 0 where no parameter reaches the probability and SciPy returns the end of its search."""
+    return np.where(np.less(out, 1e99), slope, 0)
+
+
 _F = (
     lambda out, m, n, x: _f_by_first(m, n, x),
     lambda out, m, n, x: _f_by_second(m, n, x),
@@ -250,9 +255,9 @@ elementwise(
     "fdtridfd",
     sc.fdtridfd,
     (
-        lambda out, m, p, x: -_f_by_first(m, out, x) / _f_by_second(m, out, x),
-        lambda out, m, p, x: 1 / _f_by_second(m, out, x),
-        lambda out, m, p, x: -f_density(m, out, x) / _f_by_second(m, out, x),
+        lambda out, m, p, x: _reached(out, -_f_by_first(m, out, x) / _f_by_second(m, out, x)),
+        lambda out, m, p, x: _reached(out, 1 / _f_by_second(m, out, x)),
+        lambda out, m, p, x: _reached(out, -f_density(m, out, x) / _f_by_second(m, out, x)),
     ),
     samples=_solved(3.5, 0.34, 0.6),
 )

@@ -100,7 +100,6 @@ def _amplitude_samples() -> list[Any]:
     ]
 
 
-
 def _delta_square(phi: Any, m: Any) -> Any:
     """1 - m sin²φ = cos²φ + (1 - m) sin²φ, of which the second form does not cancel for m near 1."""
     sine = np.square(np.sin(phi))

@@ -14,7 +14,7 @@ from ..families import elementwise
 __all__ = ["in_double", "no_derivative", "several"]
 
 
-def in_double(ufunc: np.ufunc, whole: int | None = None) -> Callable[..., Any]:
+def in_double(ufunc: Callable[..., Any], whole: int | None = None) -> Callable[..., Any]:
     """`ufunc` computed in double precision and rounded to the precision of its arguments; `whole` is an integer one.
 
     For ufuncs whose loops in single precision give NaN, complain or do not end.

@@ -56,6 +56,8 @@ class Frozen:
             raise AttributeError(name)
         if name in self.dist.methods:
             method = getattr(self.dist, name)
+            if name == "entropy":
+                return lambda: method(*self.args, **self.kwds)
             return lambda x: method(x, *self.args, **self.kwds)
         if any_traced(self.args, self.kwds):
             raise self.dist.refusal(name)
