@@ -1,6 +1,5 @@
 """Handles that share what they hold: results written to, numbers asked for, closures changed on the way."""
 
-
 import numpy as np
 import pytest
 

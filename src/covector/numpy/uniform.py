@@ -131,7 +131,7 @@ class _PlainArray(_Array, Buffer):
     __float__ = Buffer.__float__  # type: ignore[assignment]
     __complex__ = Buffer.__complex__  # type: ignore[assignment]
     tolist = Buffer.tolist
-    tobytes = Buffer.tobytes  # type: ignore[assignment]
+    tobytes = Buffer.tobytes
 
 
 class _PlainScalar(_Indexed, BufferValue):

@@ -22,7 +22,7 @@ __all__ = ["empty_like", "full_like", "geomspace", "linspace", "logspace", "ones
 
 
 def _pattern(a: Any) -> Any:
-    """A plain array of the shape of `a`, laid out in memory as NumPy would have it, which its ``_like`` functions ask."""
+    """A plain array of the shape of `a`, laid out in memory as NumPy would have it, for its ``_like`` functions."""
     held = layout(a)
     return np.empty(a.shape) if held is None else held
 

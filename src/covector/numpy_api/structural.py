@@ -67,9 +67,9 @@ def reshape(a: Any, shape: Any = None, order: str = "C", *, newshape: Any = None
         wanted = tuple(a.size // known if n == -1 else n for n in wanted)
     if math.prod(wanted) != a.size or any(n < 0 for n in wanted):
         raise ValueError(f"cannot reshape array of size {a.size} into shape {wanted}")
-    if copy is False and (value := layout(a)) is not None:
-        if value.size and not np.may_share_memory(value, value.reshape(wanted, order=order)):
-            raise ValueError("Unable to avoid creating a copy while reshaping.")
+    value = layout(a) if copy is False else None
+    if value is not None and value.size and not np.may_share_memory(value, value.reshape(wanted, order=order)):
+        raise ValueError("Unable to avoid creating a copy while reshaping.")
     if wanted == a.shape and copy is not True:
         return a
     if order != "C" and _order(a, order) == "F":
