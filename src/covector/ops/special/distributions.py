@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.values import dtype_of
 from ..families import elementwise
 from ..samples import sample
 from .common import with_parameters
@@ -268,7 +269,7 @@ elementwise(
 def _student(df: Any, t: Any) -> Any:
     """The density (1 + t²/ν)^(-(ν+1)/2) / (√ν B(1/2, ν/2))."""
     df = 1.0 * df
-    return np.exp(-0.5 * (df + 1) * np.log1p(t * t / df) - sc.betaln(0.5, 0.5 * df)) / np.sqrt(df)
+    return np.exp(-0.5 * (df + 1) * np.log1p(t * t / df) - sc.betaln(dtype_of(df).type(0.5), 0.5 * df)) / np.sqrt(df)
 
 
 elementwise(

@@ -33,7 +33,10 @@ def _polar_slope(out: Any, n: Any, m: Any, theta: Any, phi: Any) -> Any:
 
 
 def _samples() -> list[Any]:
-    angles = [(draw(s, t, 0.2, 2.8), draw(s, t, -2.0, 2.0)) for s, t in (((), float), ((3,), float), ((0,), float))]
+    angles = [
+        (draw(s, t, 0.2, 2.8), draw(s, t, -2.0, 2.0))
+        for s, t in (((), float), ((3,), float), ((3,), np.float32), ((0,), float))
+    ]
     out = [sample(3, 1, *pair, label=f"{list(np.shape(pair[0]))}") for pair in angles]
     orders = np.array([[0], [-2], [2]])
     return [*out, sample(2, orders, draw((3,), float, 0.2, 2.8), draw((3,), float, -2.0, 2.0), label="broadcast")]

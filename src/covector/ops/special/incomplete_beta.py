@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from ...core.values import dtype_of
 from ..families import elementwise
 from ..samples import draw, sample
 from . import incomplete_jets as jets
@@ -74,13 +73,13 @@ def _coefficients(n: int, m: int, a: Any, b: Any, x: Any) -> Any:
 
 
 def _beta_slope(n: Any, m: Any, a: Any, b: Any, x: Any) -> Any:
-    dtype = np.result_type(dtype_of(a), dtype_of(b), dtype_of(x), np.float32)
+    dtype = jets.slope_dtype(a, b, x)
     n, m, a, b, x = np.broadcast_arrays(n, m, *[np.asarray(z, float) for z in (a, b, x)])
     with np.errstate(all="ignore"):
         valid = (a > 0) & (b > 0) & np.isfinite(a) & np.isfinite(b)
         out = np.where(valid & (x >= 0) & (x <= 1), 0.0, np.nan)
         inside = valid & (x > 0) & (x < 1)
-        for i, j in {(int(i), int(j)) for i, j in zip(n[inside], m[inside])}:
+        for i, j in np.unique(np.stack([n[inside], m[inside]], axis=1), axis=0).astype(int).tolist():
             at = inside & (n == i) & (m == j)
             out[at] = _coefficients(i, j, a[at], b[at], x[at])
     return out.astype(dtype)[()]

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from ...core.values import dtype_of
 from ..families import elementwise
 from ..samples import draw, sample
 from . import incomplete_jets as jets
@@ -73,7 +72,7 @@ def _coefficients(n: int, a: Any, x: Any) -> Any:
 
 
 def _gamma_slope(n: Any, a: Any, x: Any) -> Any:
-    dtype = np.result_type(dtype_of(a), dtype_of(x), np.float32)
+    dtype = jets.slope_dtype(a, x)
     n, a, x = np.broadcast_arrays(n, np.asarray(a, float), np.asarray(x, float))
     with np.errstate(all="ignore"):
         out = np.where((a > 0) & (x >= 0), 0.0, np.nan)

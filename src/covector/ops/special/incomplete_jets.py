@@ -11,7 +11,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["constant", "continued_fraction", "divide", "exponential", "linear", "multiply"]
+from ...core.values import dtype_of, is_weak
+
+__all__ = ["constant", "continued_fraction", "divide", "exponential", "linear", "multiply", "slope_dtype"]
+
+
+def slope_dtype(*args: Any) -> np.dtype[Any]:
+    """The dtype of a slope at `args`: that of the arrays among them, at least single; Python numbers give way."""
+    found = [dtype_of(x) for x in args if not is_weak(x)]
+    return np.result_type(*found, np.float32) if found else np.dtype(float)
 
 
 def constant(value: Any, orders: tuple[int, int]) -> Any:
