@@ -87,16 +87,10 @@ def isolate(x: Tracer) -> None:
 
 def mutate(x: Tracer, name: str, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> None:
     """Write to the part `name` of `x`, which is all its own."""
-    target = getattr(x, name)
-    top = newest(args)
-    if top is None and type(target) is _ndarray:
-        primitive.update(target, *args, **params)
-        return
-    if type(target) is _ndarray:
-        setattr(x, name, None)
-        target = top.lift(target)  # type: ignore[union-attr]
-        setattr(x, name, target)
-    write(target, primitive, args, params)
+    part = getattr(x, name)
+    new = changed(part, primitive, args, params)
+    if new is not part:
+        setattr(x, name, new)
 
 
 def newest(args: Sequence[Any]) -> Trace | None:
@@ -131,7 +125,7 @@ def owned(entries: list[Any], slot: int) -> Any:
 
 def copied(x: Any) -> Any:
     """Return a copy of an array, a number (as an array) or a traced value."""
-    return x.clone() if isinstance(x, Tracer) else np.array(x)  # an array also of a number
+    return x.clone() if isinstance(x, Tracer) else np.array(x)
 
 
 def changed(x: Any, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:

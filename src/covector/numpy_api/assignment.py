@@ -22,18 +22,18 @@ from ..ops.writing import put_p, read_p, write_p
 from .register import implements
 from .structural import broadcast_to, reshape
 
-__all__ = ["assign", "assign_places", "fitted", "needs_traced", "places_of", "relaid", "store"]
+__all__ = ["assign", "assign_places", "fitted", "needs_traced", "relaid", "store"]
 
 _BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
 _ALL = slice(None)
 
 
-def needs_traced(name: str, what: str = "") -> TracerConversionError:
+def needs_traced(name: str) -> TracerConversionError:
     """The error for a plain array that was to be written to with traced values."""
     return TracerConversionError(
         f"{name} at {caller()} would write traced values into a plain array, which cannot hold them; make the array "
         f"with np.zeros_like(t), np.empty_like(t) or np.zeros(n, like=t) from a traced t, or with "
-        f"`import covector.numpy as np`{what}"
+        "`import covector.numpy as np`"
     )
 
 
@@ -284,12 +284,6 @@ def traced_places(x: Any, items: tuple[Any, ...]) -> list[Any]:
             tail = rank - before - len(shape)
             out.append(np.reshape(i, (1,) * (before + len(shape) - len(own)) + own + (1,) * tail))
     return out
-
-
-def places_of(x: Any, index: Any) -> Any:
-    """The numbers in its root of the elements ``x[index]``, for an index that is not traced."""
-    items = tuple(_as_index(plain_of(i)) for i in (index if type(index) is tuple else (index,)))
-    return None if any(isinstance(i, Tracer) for i in items) else positions(x)[items]
 
 
 # --- x += v, out= -----------------------------------------------------------------------------------------------------
