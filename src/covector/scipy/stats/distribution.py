@@ -67,19 +67,11 @@ class Frozen:
         return sorted({*object.__dir__(self), *self.dist.methods})
 
 
-class _Distribution:
-    """What continuous and discrete distributions share."""
+class Adapter:
+    """What stands for a distribution of SciPy's: methods without derivatives of our own are SciPy's on plain values."""
 
-    methods: tuple[str, ...] = ()
-
-    def __init__(
-        self, name: str, shapes: Sequence[str], valid: Formula, support: Formula, formulas: dict[str, Formula]
-    ) -> None:
-        self.name = name
-        self.shapes = tuple(shapes)
-        self._valid = valid
-        self._support = support
-        self._formulas = formulas
+    name: str
+    methods: tuple[str, ...]
 
     @property
     def scipy(self) -> Any:
@@ -113,6 +105,21 @@ class _Distribution:
             f"scipy.stats.{self.name}.{method} of a traced value has no derivative rule (at {caller()}); "
             f"those with one are {', '.join(self.methods)}"
         )
+
+
+class _Distribution(Adapter):
+    """What continuous and discrete distributions share."""
+
+    methods: tuple[str, ...] = ()
+
+    def __init__(
+        self, name: str, shapes: Sequence[str], valid: Formula, support: Formula, formulas: dict[str, Formula]
+    ) -> None:
+        self.name = name
+        self.shapes = tuple(shapes)
+        self._valid = valid
+        self._support = support
+        self._formulas = formulas
 
     def _arguments(self, method: str, names: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
         """Bind arguments to names as SciPy does: shapes are required, ``loc`` and ``scale`` are 0 and 1."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -12,50 +11,17 @@ from ...core.errors import NotDifferentiableError, caller
 from ...core.tracer import concrete
 from ...core.values import shape_of
 from ...ops.special.ufuncs import sc
-from .distribution import Frozen, any_traced, number
+from .distribution import Adapter, any_traced, number
 
 __all__ = ["dirichlet", "multivariate_normal"]
 
 
-class _Multivariate:
+class _Multivariate(Adapter):
     """A distribution of vectors; `names` are its parameters in order."""
 
     name = ""
     names: tuple[str, ...] = ()
     methods = ("pdf", "logpdf", "entropy")
-
-    @property
-    def scipy(self) -> Any:
-        """SciPy's distribution of the same name."""
-        return getattr(import_module("scipy.stats"), self.name)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Frozen:
-        """Return the distribution with its parameters given."""
-        return Frozen(self, args, kwargs)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name not in dir(self.scipy):
-            raise AttributeError(f"scipy.stats.{self.name} has no attribute {name!r}")
-        theirs = getattr(self.scipy, name)
-        if not callable(theirs):
-            return theirs
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if any_traced(args, kwargs):
-                raise self.refusal(name)
-            return theirs(*args, **kwargs)
-
-        return call
-
-    def __repr__(self) -> str:
-        return f"covector.scipy.stats.{self.name}"
-
-    def refusal(self, method: str) -> NotDifferentiableError:
-        """The error for a method without derivatives."""
-        return NotDifferentiableError(
-            f"scipy.stats.{self.name}.{method} of a traced value has no derivative rule (at {caller()}); "
-            f"those with one are {' and '.join(self.methods)}"
-        )
 
     def pdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the density at `x`."""
