@@ -10,7 +10,7 @@ from typing import Any
 from .errors import NotDifferentiableError, caller
 from .tracer import Trace, Tracer
 
-__all__ = ["LATE_RULES", "PRIMITIVES", "Primitive", "Refuse", "Sample", "bind", "load_late_rules"]
+__all__ = ["LATE_RULES", "PRIMITIVES", "Expand", "Primitive", "Refuse", "Sample", "bind", "load_late_rules"]
 
 PRIMITIVES: dict[str, Primitive] = {}
 """Every primitive by name: the one registry that tests, tables and pickles read."""
@@ -64,6 +64,19 @@ class Refuse:
         raise NotDifferentiableError(f"{self.reason} (at {caller()})")
 
 
+class Expand:
+    """Stands in the slot `lower` of a primitive that is, to the compiler, no more than its definition by others.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(*args, **params)`` in plain NumPy; returns what the primitive returns.
+    """
+
+    def __init__(self, function: Rule) -> None:
+        self.function = function
+
+
 @dataclass(eq=False, slots=True)
 class Primitive:
     """An operation together with all its rules.
@@ -89,8 +102,12 @@ class Primitive:
     batch : callable
         ``batch(trace, args, batched, **params)``: the output(s) with the batch axis first;
         where ``batched[i]`` the axis is first in ``args[i]``.
-    lower, sparsity : object
-        What the compiler and the sparsity analysis need; None until those parts read them.
+    lower : object
+        How the compiler makes machine code of it: the name of a scalar operation, an `Expand`, or a rule
+        ``lower(b, *args, **params)`` that says which elements of the arguments each element of the output is made
+        of (see `compiler.lowering`). None: the compiled program calls `impl`.
+    sparsity : object
+        What the sparsity analysis needs; None until that part reads it.
     samples : sequence of Sample
         Inputs for the generic tests.
     source : str
