@@ -254,6 +254,8 @@ class GraphTrace(Trace):
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         self.check_alive(primitive)
+        if primitive.inline is not None:
+            return primitive.inline(*args, **params)
         inputs = [self.lower(x) for x in args]
         avals = primitive.aval(*[x.aval if type(x) is Var else aval_of(x) for x in inputs], **params)
         outputs = [self.graph.variable(a) for a in (avals if primitive.multiple else (avals,))]

@@ -133,6 +133,8 @@ class Primitive:
         small: reading from an array that is written to in turn must not make it look shared.
     writes : bool
         Whether it is a `WritePrimitive`.
+    inline : callable, optional
+        ``inline(*args, **params)``: what a recorded program gets instead, for calls of programs: their operations.
     """
 
     name: str
@@ -154,6 +156,7 @@ class Primitive:
     singular: bool = False
     lean: bool = False
     writes: bool = False
+    inline: Rule | None = None
     numpy: tuple[Any, ...] = field(default=())
 
     def __post_init__(self) -> None:

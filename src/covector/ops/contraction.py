@@ -119,10 +119,22 @@ _MATMUL: list[tuple[Shape, Shape]] = [
     ((2, 0), (0, 3)),
 ]
 
+
+def _matmul_lower(b: Any, x: Any, y: Any) -> Any:
+    # Labels: -1 summed, -2 rows, -3 columns, and the stack counted from the back.
+    stack = lambda rank: tuple(range(rank - 3, -1, -1))
+    i = (*stack(x.ndim), -2, -1) if x.ndim > 1 else (-1,)
+    j = (*stack(y.ndim), -1, -3) if y.ndim > 1 else (-1,)
+    longer = max(x.ndim, y.ndim)
+    k = (*stack(longer), *((-2,) if x.ndim > 1 else ()), *((-3,) if y.ndim > 1 else ()))
+    return b.contract(x, y, (i, j, k))
+
+
 matmul_p = multilinear(
     "matmul",
     _matmul,
     transposes=(_matmul_left, _matmul_right),
+    lower=_matmul_lower,
     aval=lambda a, b: Aval(_matmul_shape(a.shape, b.shape), np.result_type(a.dtype, b.dtype)),
     batch=_matmul_batch,
     samples=[
@@ -225,6 +237,7 @@ contract_p = multilinear(
         lambda ct, a, b, *, spec: contract_p(ct, b, spec=(spec[2], spec[1], spec[0])),
         lambda ct, a, b, *, spec: contract_p(a, ct, spec=(spec[0], spec[2], spec[1])),
     ),
+    lower=lambda b, x, y, *, spec: b.contract(x, y, spec),
     aval=_contract_aval,
     batch=_contract_batch,
     samples=[

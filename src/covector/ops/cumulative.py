@@ -30,10 +30,17 @@ def _cumsum(x: Any, *, axis: int, reverse: bool) -> Any:
     return np.add.accumulate(x[backwards], axis=axis)[backwards]
 
 
+
+def _cumsum_lower(b: Any, x: Any, *, axis: int, reverse: bool) -> Any:
+    own = lambda *i: b.convert(x(*i))
+    return b.scan(axis, reverse, own, lambda last, *i: b.apply("add", last, own(*i)))
+
+
 cumsum_p = linear(
     "cumsum",
     _cumsum,
     transpose=lambda ct, x, *, axis, reverse: cumsum_p(ct, axis=axis, reverse=not reverse),
+    lower=_cumsum_lower,
     aval=lambda x, *, axis, reverse: Aval(x.shape, np.add.accumulate(np.zeros(1, x.dtype)).dtype),
     batch=lambda trace, args, batched, *, axis, reverse: cumsum_p(args[0], axis=axis + 1, reverse=reverse),
     samples=[

@@ -14,9 +14,102 @@ from ..core.values import Aval, Shape
 from .families import linear
 from .samples import draw, sample
 
-__all__ = ["gather_p", "scatter_p", "slice_p", "slice_transpose", "sliced_shape", "unslice_p"]
+__all__ = [
+    "gather_p", "places_lower", "scatter_p", "slice_p", "slice_transpose", "sliced_shape", "taken_at", "taken_from",
+    "unslice_p",
+]  # fmt: skip
 
 _ALL = slice(None)
+
+
+def _axes(index: Sequence[Any], shape: Shape) -> list[tuple[int, int, int]]:
+    """For each axis of an array of `shape` where a basic index begins, its step, and how many it takes (0: one)."""
+    parts = [k for k in index if k is not None]
+    if Ellipsis in parts:
+        k = parts.index(Ellipsis)
+        parts[k : k + 1] = [_ALL] * (len(shape) - len(parts) + 1)
+    parts += [_ALL] * (len(shape) - len(parts))
+    out = []
+    for part, n in zip(parts, shape, strict=True):
+        if isinstance(part, slice):
+            places = range(*part.indices(n))
+            out.append((places.start, places.step, len(places) or -1))
+        else:
+            out.append((int(part) % n, 1, 0))
+    return out
+
+
+def _kept(index: Sequence[Any], rank: int) -> list[int]:
+    """The axes of the result of a basic index that are not new, for an array of `rank` axes."""
+    parts = list(index)
+    named = sum(k is not None and k is not Ellipsis for k in parts)
+    if Ellipsis in parts:
+        k = parts.index(Ellipsis)
+        parts[k : k + 1] = [_ALL] * (rank - named)
+    else:
+        parts += [_ALL] * (rank - named)
+    left = [k for k in parts if k is None or isinstance(k, slice)]
+    return [i for i, k in enumerate(left) if k is not None]
+
+
+def taken_from(index: Sequence[Any], shape: Shape, i: Sequence[Any]) -> list[Any]:
+    """Where in an array of `shape` the element `i` of what a basic index takes from it stands (compiler)."""
+    left = iter([i[k] for k in _kept(index, len(shape))])
+    return [start + step * next(left) if count else start for start, step, count in _axes(index, shape)]
+
+
+def taken_at(b: Any, index: Sequence[Any], shape: Shape, i: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """Conditions (at least zero) for element `i` to be among those a basic index takes, and where it is then."""
+    conditions, place = [], [0] * len([k for k in index if k is None])
+    for k, (start, step, count) in zip(i, _axes(index, shape), strict=True):
+        if not count:
+            conditions += [k - start, start - k]
+            continue
+        q, rest = b.divide((k - start) * (1 if step > 0 else -1), abs(step))
+        conditions += [q, count - 1 - q, -rest]
+        place.append(q)
+    kept, full = _kept(index, len(shape)), [0] * len(place)
+    for position, q in zip(kept, place[len(place) - len(kept) :], strict=True):
+        full[position] = q
+    return conditions, full
+
+
+def _slice_lower(b: Any, x: Any, *, index: Any) -> Any:
+    return b.map(lambda *i: x(*taken_from(index, x.shape, i)), cost=0)
+
+
+def _unslice_lower(b: Any, v: Any, *, index: Any, shape: Any) -> Any:
+    def element(*i: Any) -> Any:
+        conditions, place = taken_at(b, index, shape, i)
+        return b.inside(conditions, lambda: v(*place), b.zero)
+
+    return b.map(element, cost=0)
+
+
+def _gather_lower(b: Any, x: Any, *indices: Any, unique: bool) -> Any:
+    rank = len(b.out.shape) - x.ndim + len(indices)
+    for axis, k in enumerate(indices):
+        b.check(k, x.shape[axis], axis)
+
+    def element(*i: Any) -> Any:
+        return x(*[b.place(k.broadcast(i[:rank]), n) for k, n in zip(indices, x.shape, strict=False)], *i[rank:])
+
+    return b.map(element, cost=1)
+
+
+def places_lower(b: Any, v: Any, indices: Any, old: Any, unique: bool, adds: bool) -> Any:
+    """The definition of writing `v` to the places `indices` of `old` (compiler)."""
+    shape = b.out.shape
+    spots = np.broadcast_shapes(*[k.shape for k in indices])
+    rank = len(spots)
+    extent = (*spots, *shape[len(indices) :])
+    for axis, k in enumerate(indices):
+        b.check(k, shape[axis], axis)
+
+    def place(*r: Any) -> Any:
+        return [b.place(k.broadcast(r[:rank]), n) for k, n in zip(indices, shape, strict=False)] + list(r[rank:])
+
+    return b.update(old, extent, place, lambda *r: b.convert(v.broadcast(r)), adds=adds, distinct=unique)
 
 
 # --- basic indices ----------------------------------------------------------------------------------------------------
@@ -51,6 +144,7 @@ slice_p = linear(
     "slice",
     lambda x, *, index: x[index],
     transpose=slice_transpose,
+    lower=_slice_lower,
     aval=lambda x, *, index: Aval(sliced_shape(x.shape, index), x.dtype),
     batch=lambda trace, args, batched, *, index: slice_p(args[0], index=(_ALL, *index)),
     samples=[
@@ -66,6 +160,7 @@ unslice_p = linear(
     "unslice",
     _unslice,
     transpose=lambda ct, v, *, index, shape: ct[index],
+    lower=_unslice_lower,
     aval=lambda v, *, index, shape: Aval(shape, v.dtype),
     batch=lambda trace, args, batched, *, index, shape: unslice_p(
         args[0], index=(_ALL, *index), shape=(trace.size, *shape)
@@ -153,6 +248,7 @@ gather_p = linear(
     "gather",
     lambda x, *indices, unique: x[indices],
     transpose=_gather_transpose,
+    lower=_gather_lower,
     aval=lambda x, *indices, unique: Aval(
         np.broadcast_shapes(*[i.shape for i in indices]) + x.shape[len(indices) :], x.dtype
     ),
@@ -169,6 +265,7 @@ scatter_p = linear(
     "scatter",
     _scatter,
     transpose=lambda ct, v, *indices, shape, unique: gather_p(ct, *indices, unique=unique),
+    lower=lambda b, v, *indices, shape, unique: places_lower(b, v, indices, None, unique, not unique),
     aval=lambda v, *indices, shape, unique: Aval(shape, v.dtype),
     batch=_scatter_batch,
     samples=_scatter_samples(),

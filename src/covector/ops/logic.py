@@ -215,6 +215,7 @@ where_p = Primitive(
     _where_vjp,
     batch_elementwise(lambda: where_p),
     sparsity="union",
+    lower="where",
     family="choice",
     keeps=False,
     keeps_out=False,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.cotangents import Scatter
-from ..core.primitive import Primitive, bind
+from ..core.primitive import Expand, Primitive, bind
 from ..core.tracer import Tracer
 from ..core.values import Aval, Shape
 from .cumulative import exclusive_cumprod_p
@@ -41,10 +41,28 @@ _COMPLEX = [sample(draw((2, 2), complex), axis=(1,), label="complex")]
 
 # --- sums and means ---------------------------------------------------------------------------------------------------
 
+
+def _reduced(how: str, value: Any = None) -> Any:
+    """The lowering rule of a reduction of ``value(b, x[…])`` along axes."""
+
+    def lower(b: Any, x: Any, *, axis: Axes) -> Any:
+        kept = [k for k in range(x.ndim) if k not in axis]
+
+        def term(i: Any, r: Any) -> Any:
+            at = dict(zip(kept, i, strict=True)) | dict(zip(axis, r, strict=True))
+            v = x(*[at[k] for k in range(x.ndim)])
+            return value(b, v) if value else b.convert(v)
+
+        return b.reduce(how, [x.shape[k] for k in axis], term)
+
+    return lower
+
+
 sum_p = linear(
     "sum",
     np.add.reduce,
     transpose=lambda ct, x, *, axis: broadcast_axes(ct, x.shape, axis),
+    lower=_reduced("add"),
     aval=reduced_aval(lambda d: np.add.reduce(np.zeros(1, d)).dtype),
     batch=batch_reduction(lambda: sum_p),
     samples=[*_REDUCTIONS, *_COMPLEX, sample(draw((0, 2)), axis=(0,))],
@@ -63,10 +81,15 @@ def _mean(x: Any, *, axis: Axes) -> Any:
     return np.mean(x, axis=axis)
 
 
+def _sum_over_count(x: Any, *, axis: Axes) -> Any:
+    return sum_p(x if x.dtype.kind in "fc" else x.astype(float), axis=axis) / _count(x, axis)
+
+
 mean_p = linear(
     "mean",
     _mean,
     transpose=lambda ct, x, *, axis: broadcast_axes(ct / _count(x, axis), x.shape, axis),
+    lower=Expand(_sum_over_count),
     aval=reduced_aval(lambda d: np.mean(np.zeros(1, d)).dtype),
     batch=batch_reduction(lambda: mean_p),
     samples=[*_REDUCTIONS, *_COMPLEX],
@@ -151,7 +174,7 @@ def _extremum_vjp(ct: Any, wanted: Sequence[bool], out: Any, args: Sequence[Any]
     return [Scatter(index, share, shape, True, lambda: scatter_p(share, *index, shape=shape, unique=True))]
 
 
-def _extremum(name: str, ufunc: Any, numpy: Any, samples: Sequence[Any] = ()) -> Primitive:
+def _extremum(name: str, how: str, ufunc: Any, numpy: Any, samples: Sequence[Any] = ()) -> Primitive:
     primitive = Primitive(
         name,
         ufunc.reduce,
@@ -159,6 +182,7 @@ def _extremum(name: str, ufunc: Any, numpy: Any, samples: Sequence[Any] = ()) ->
         _extremum_jvp,
         _extremum_vjp,
         batch_reduction(lambda: primitive),
+        lower=_reduced(how),
         sparsity="contracted",
         samples=[*_REDUCTIONS, *samples],
         source="ties share the derivative evenly: the mean of the directional derivatives into the tied arguments",
@@ -170,10 +194,10 @@ def _extremum(name: str, ufunc: Any, numpy: Any, samples: Sequence[Any] = ()) ->
 
 _LONG = [sample(draw((40,)), axis=(0,), label="[40]"), sample(draw((2, 20)), axis=(1,), label="[2,20]")]
 
-max_p = _extremum("max", np.maximum, np.max, [*_LONG, sample(draw((3,), complex), axis=(0,))])
-min_p = _extremum("min", np.minimum, np.min, _LONG)
-nanmax_p = _extremum("nanmax", np.fmax, np.nanmax)
-nanmin_p = _extremum("nanmin", np.fmin, np.nanmin)
+max_p = _extremum("max", "max", np.maximum, np.max, [*_LONG, sample(draw((3,), complex), axis=(0,))])
+min_p = _extremum("min", "min", np.minimum, np.min, _LONG)
+nanmax_p = _extremum("nanmax", "fmax", np.fmax, np.nanmax)
+nanmin_p = _extremum("nanmin", "fmin", np.fmin, np.nanmin)
 
 
 # --- products ---------------------------------------------------------------------------------------------------------
@@ -203,6 +227,7 @@ prod_p = weighted(
     "prod",
     lambda x, *, axis: np.multiply.reduce(x, axis=axis),
     partial=_product_of_others,
+    lower=_reduced("mul"),
     aval=reduced_aval(lambda d: np.multiply.reduce(np.ones(1, d)).dtype),
     samples=[
         *_REDUCTIONS,
@@ -232,6 +257,7 @@ centered_square_p = weighted(
     "centered_square",
     _centered_square,
     partial=lambda out, x, axis: _centered(x, axis),
+    lower=Expand(lambda x, *, axis: 0.5 * sum_p(np.square(_centered(x, axis)), axis=axis)),
     samples=_REDUCTIONS,
     source="½ Σ (x − mean x)², whose gradient is x − mean x because the deviations sum to zero",
     numpy=(np.var,),
@@ -261,10 +287,15 @@ _BOOL = np.dtype(bool)
 _INTP = np.dtype(np.intp)
 
 
-def _counting(name: str, impl: Callable[..., Any], dtype: Any, numpy: Any) -> Primitive:
+def _truth(b: Any, v: Any) -> Any:
+    return b.convert(b.convert(v, bool))
+
+
+def _counting(name: str, impl: Callable[..., Any], dtype: Any, numpy: Any, how: str) -> Primitive:
     primitive = constant(
         name,
         impl,
+        lower=_reduced(how, _truth),
         aval=reduced_aval(lambda d: dtype),
         batch=batch_reduction(lambda: primitive),
         samples=[*_REDUCTIONS[1:4], *_COMPLEX, sample(np.array([[True, False], [True, True]]), axis=(0,))],
@@ -273,23 +304,31 @@ def _counting(name: str, impl: Callable[..., Any], dtype: Any, numpy: Any) -> Pr
     return primitive
 
 
-any_p = _counting("any", lambda x, *, axis: np.logical_or.reduce(x, axis=axis), _BOOL, np.any)
-all_p = _counting("all", lambda x, *, axis: np.logical_and.reduce(x, axis=axis), _BOOL, np.all)
+any_p = _counting("any", lambda x, *, axis: np.logical_or.reduce(x, axis=axis), _BOOL, np.any, "or")
+all_p = _counting("all", lambda x, *, axis: np.logical_and.reduce(x, axis=axis), _BOOL, np.all, "and")
 count_nonzero_p = _counting(
     "count_nonzero",
     lambda x, *, axis: np.add.reduce(np.not_equal(x, 0), axis=axis, dtype=np.intp),
     _INTP,
     np.count_nonzero,
+    "add",
 )
 
 
-def _position(name: str, function: Any) -> Primitive:
+def _position(name: str, function: Any, extremum: Primitive) -> Primitive:
+    def by_comparison(x: Any, *, axis: int) -> Any:
+        best = keep_axes(bind(extremum, (x,), {"axis": (axis,)}), x.shape, (axis,))
+        places = np.arange(x.shape[axis]).reshape((-1,) + (1,) * (len(x.shape) - axis - 1))
+        hit = np.logical_or(np.equal(x, best), np.not_equal(x, x))
+        return bind(min_p, (where_p(hit, places, x.shape[axis]),), {"axis": (axis,)})
+
     def batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], *, axis: int) -> Any:
         return bind(primitive, args, {"axis": axis + 1})
 
     primitive = constant(
         name,
         lambda x, *, axis: function(x, axis=axis),
+        lower=Expand(by_comparison),
         aval=lambda x, *, axis: Aval(x.shape[:axis] + x.shape[axis + 1 :], _INTP),
         batch=batch,
         samples=[sample(draw((3,)), axis=0), sample(draw((2, 3)), axis=1), sample(draw((2, 3), np.float32), axis=0)],
@@ -298,5 +337,5 @@ def _position(name: str, function: Any) -> Primitive:
     return primitive
 
 
-argmax_p = _position("argmax", np.argmax)
-argmin_p = _position("argmin", np.argmin)
+argmax_p = _position("argmax", np.argmax, max_p)
+argmin_p = _position("argmin", np.argmin, min_p)

@@ -23,6 +23,7 @@ reshape_p = linear(
     "reshape",
     lambda x, *, shape: np.reshape(x, shape),
     transpose=lambda ct, x, *, shape: ct.reshape(x.shape),
+    lower=lambda b, x, *, shape: b.map(lambda *i: x(*b.reshaped(i, shape, x.shape)), cost=0),
     aval=lambda x, *, shape: Aval(shape, x.dtype),
     batch=lambda trace, args, batched, *, shape: reshape_p(args[0], shape=(trace.size, *shape)),
     samples=[
@@ -47,6 +48,7 @@ transpose_p = linear(
     "transpose",
     lambda x, *, axes: x.transpose(axes),
     transpose=lambda ct, x, *, axes: transpose_p(ct, axes=_inverse(axes)),
+    lower=lambda b, x, *, axes: b.map(lambda *i: x(*[i[k] for k in _inverse(axes)]), cost=0),
     aval=lambda x, *, axes: Aval(tuple(x.shape[i] for i in axes), x.dtype),
     batch=lambda trace, args, batched, *, axes: transpose_p(args[0], axes=(0, *(i + 1 for i in axes))),
     samples=[
@@ -90,6 +92,9 @@ broadcast_p = linear(
     "broadcast",
     _broadcast,
     transpose=_sum_broadcast,
+    lower=lambda b, x, *, shape, axes: b.map(
+        lambda *i: x(*[0 if n == 1 else i[k] for k, n in zip(axes, x.shape, strict=True)]), cost=0
+    ),
     aval=lambda x, *, shape, axes: Aval(shape, x.dtype),
     batch=lambda trace, args, batched, *, shape, axes: broadcast_p(
         args[0], shape=(trace.size, *shape), axes=(0, *(i + 1 for i in axes))
@@ -152,6 +157,16 @@ def _concat_batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], *, a
     return concat_p(*lanes, axis=axis + 1)
 
 
+def _concat_lower(b: Any, *xs: Any, axis: int) -> Any:
+    starts = [sum([x.shape[axis] for x in xs[:k]]) for k in range(len(xs))]
+
+    def element(i: Any, k: int) -> Any:
+        own = lambda: b.convert(xs[k](*i[:axis], i[axis] - starts[k], *i[axis + 1 :]))
+        return own() if k == 0 else b.inside([i[axis] - starts[k]], own, lambda: element(i, k - 1))
+
+    return b.map(lambda *i: element(i, len(xs) - 1), cost=0)
+
+
 # Linear in all of its arguments, however many there are.
 concat_p = Primitive(
     "concat",
@@ -168,6 +183,7 @@ concat_p = Primitive(
         sample(draw((3,), np.float32), draw((2,), np.float32, key="b"), axis=0),
         sample(draw((1,)), axis=0),
     ],
+    lower=_concat_lower,
     family="concat",
     keeps=False,
     keeps_out=False,

@@ -5,6 +5,7 @@ The array of results is new; `core.mutation` lets a primitive change the old one
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,15 @@ from ..core.protect import same_layout
 from ..core.tracer import Tracer
 from ..core.values import Aval, Shape, shape_of
 from .families import linear
-from .indexing import gather_p, slice_p, slice_transpose, sliced_shape
+from .indexing import (
+    gather_p,
+    places_lower,
+    slice_p,
+    slice_transpose,
+    sliced_shape,
+    taken_at,
+    taken_from,
+)
 from .samples import draw, sample
 
 __all__ = ["WritePrimitive", "add_at_p", "put_p", "read_p", "write_p"]
@@ -51,7 +60,9 @@ class WritePrimitive(Primitive):
     adds: bool = False
 
 
-def _declare(name: str, update: Rule, read: Rule, lanes: Rule, samples: Sequence[Any], adds: bool = False) -> Any:
+def _declare(
+    name: str, update: Rule, read: Rule, lanes: Rule, samples: Sequence[Any], lower: Rule, adds: bool = False
+) -> Any:
     def impl(x: Any, v: Any, *indices: Any, **params: Any) -> Any:
         out = np.array(x)
         update(out, v, *indices, **params)
@@ -87,6 +98,7 @@ def _declare(name: str, update: Rule, read: Rule, lanes: Rule, samples: Sequence
         jvp,
         vjp,
         batch,
+        lower=lower,
         sparsity="moves",
         samples=samples,
         family="write",
@@ -119,6 +131,7 @@ read_p = linear(
     "read",
     _read,
     transpose=slice_transpose,
+    lower=slice_p.lower,
     aval=slice_p.aval,
     batch=lambda trace, args, batched, *, index: read_p(args[0], index=(_ALL, *index)),
     lean=True,
@@ -157,6 +170,22 @@ def _write_lanes(
     return (v,), {"index": (_ALL, *index)}
 
 
+_FEW = 8  # a write to less than one element in so many is done in place rather than by passing over the array
+
+
+def _write_lower(b: Any, x: Any, v: Any, *, index: Any) -> Any:
+    extent = sliced_shape(x.shape, index)
+    if x.size > 64 and _FEW * math.prod(extent) <= x.size:
+        place = lambda *r: taken_from(index, x.shape, r)
+        return b.update(x, extent, place, lambda *r: b.convert(v.broadcast(r)), adds=False, distinct=True)
+
+    def element(*i: Any) -> Any:
+        conditions, place = taken_at(b, index, x.shape, i)
+        return b.inside(conditions, lambda: b.convert(v.broadcast(place)), lambda: x(*i))
+
+    return b.map(element, cost=0)
+
+
 write_p = _declare(
     "write",
     _write,
@@ -170,6 +199,7 @@ write_p = _declare(
         sample(draw((3,)), draw((0,), key="v"), index=(slice(0, 0),), label="empty"),
         sample(draw((1,)), draw((), key="v"), index=(0,), label="[1]"),
     ],
+    _write_lower,
 )
 
 
@@ -241,6 +271,7 @@ put_p = _declare(
     _put_read,
     _put_lanes,
     [*_samples(), sample(draw((3,), np.float32), draw((2,), np.float32, key="v"), _TWO, unique=False)],
+    lambda b, x, v, *indices, unique: places_lower(b, v, indices, x, unique, False),
 )
 
 add_at_p = _declare(
@@ -249,5 +280,6 @@ add_at_p = _declare(
     lambda ct, v, *indices, unique: gather_p(ct, *indices, unique=unique),
     _put_lanes,
     [*_samples(complex), sample(draw((3,), np.float32), draw((2,), np.float32, key="v"), _TWO, unique=False)],
+    lambda b, x, v, *indices, unique: places_lower(b, v, indices, x, unique, True),
     adds=True,
 )

@@ -34,7 +34,7 @@ def constant(
         _NO_DERIVATIVE,
         _NO_DERIVATIVE,
         batch or batch_elementwise(lambda: primitive),
-        lower=lower,
+        lower=lower or (name if aval is None else None),
         sparsity="none",
         samples=samples,
         family="constant",

@@ -289,6 +289,8 @@ def elementwise(
         Whether a partial can be infinite or NaN at finite inputs.
     keeps, keeps_out : bool
         Whether a partial reads the arguments, the output.
+    lower : str or Expand, optional
+        By default the compiler's scalar operation of the same name, if it has one.
     """
     impl = impl or ufunc
     partials = tuple(partials)
@@ -300,7 +302,7 @@ def elementwise(
         _jvp(partials, products),
         _vjp(partials, products, keeps),
         batch_elementwise(lambda: primitive),
-        lower=lower,
+        lower=lower or name,
         sparsity="union",
         samples=samples,
         source=source,

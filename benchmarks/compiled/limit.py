@@ -1,0 +1,84 @@
+"""Derivatives written by hand in C: what a person would reach who has the time to derive and write them.
+
+The sources are in the folder ``limits``, one file per family. They are compiled while the benchmark runs, into a
+directory that is removed afterwards; without a C compiler the column stays empty.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_SOURCES = Path(__file__).with_name("limits")
+FLAGS = ("-O3", "-march=native", "-std=c11")
+FAST_FLAGS = (*FLAGS, "-ffast-math")
+
+
+def compiler() -> str | None:
+    """Path of the C compiler, None if there is none."""
+    return shutil.which("gcc")
+
+
+def library(family: str, flags: tuple[str, ...], threads: int) -> ctypes.CDLL:
+    """The hand-written derivatives of a family.
+
+    Parameters
+    ----------
+    family
+        Name of the source file.
+    flags
+        Flags of the compiler.
+    threads
+        How many threads the loops may use; with more than one, OpenMP is switched on.
+
+    Raises
+    ------
+    RuntimeError
+        If the file does not compile.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="covector-limit-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    target = folder / f"{family}.so"
+    parallel = ("-fopenmp",) if threads > 1 else ()
+    command = [str(compiler()), *flags, *parallel, "-shared", "-fPIC", "-o", str(target)]
+    done = subprocess.run([*command, str(_SOURCES / f"{family}.c"), "-lm"], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{family}.c does not compile:\n{done.stderr}")
+    return ctypes.CDLL(str(target))
+
+
+def call(function: Any, *arguments: Any) -> Any:
+    """A call of a C function with arguments that are converted once.
+
+    Parameters
+    ----------
+    function
+        The C function, which returns nothing.
+    *arguments
+        Arrays (their address is passed), ints (``int64_t``) and floats (``double``).
+    """
+    converted = []
+    for value in arguments:
+        if isinstance(value, np.ndarray):
+            if not value.flags.c_contiguous:
+                raise ValueError("arrays given to C must be C-contiguous")
+            converted.append(ctypes.c_void_p(value.ctypes.data))
+        elif isinstance(value, float):
+            converted.append(ctypes.c_double(value))
+        else:
+            converted.append(ctypes.c_int64(value))
+    function.restype = None
+    held = arguments  # the addresses are good only while the arrays live
+
+    def invoke() -> None:
+        function(*converted)
+
+    invoke.held = held  # type: ignore[attr-defined]
+    return invoke

@@ -1,0 +1,1 @@
+"""Polynomials behind the compiled functions: minimax fits made with mpmath."""

@@ -1,0 +1,188 @@
+"""The polynomials of the compiled special functions.
+
+``python -m benchmarks.fits.special`` fits them and writes ``src/covector/compiler/math/coefficients.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mpmath
+from mpmath import mpf
+
+from .remez import minimax
+
+__all__ = ["FITS", "Fit"]
+
+_TARGET = Path(__file__).parents[2] / "src" / "covector" / "compiler" / "math" / "coefficients.py"
+_ONE = mpf(1)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One polynomial: of what, where, and of which degree in double and in single precision."""
+
+    name: str
+    function: Callable[[Any], Any]
+    low: Any
+    high: Any
+    double: int
+    single: int
+    weight: Callable[[Any], Any] | None = None
+    says: str = ""
+
+
+def _odd_rest(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """(f(x)/x - 1) as a function of x², for odd f."""
+    return lambda u: function(mpmath.sqrt(u)) / mpmath.sqrt(u) - 1
+
+
+def _erfcx(x: Any) -> Any:
+    if x < 100:
+        return mpmath.exp(x * x) * mpmath.erfc(x)
+    terms = (mpmath.fac2(2 * k - 1) * (-1 / (2 * x * x)) ** k for k in range(12))
+    return sum(terms) / (x * mpmath.sqrt(mpmath.pi))
+
+
+def _erfcx_of_ratio(t: Any) -> Any:
+    """((1 + 2x) erfcx(x) - 1) / (1 + t) with t = (x - 4) / (x + 4)."""
+    x = 4 * (1 + t) / (1 - t)
+    return ((1 + 2 * x) * _erfcx(x) - 1) / (1 + t)
+
+
+def _log_rest(w: Any) -> Any:
+    s = mpmath.sqrt(w)
+    return 2 * (mpmath.atanh(s) - s) / s**3
+
+
+def _loggamma_at_two(t: Any) -> Any:
+    return mpmath.loggamma(2 + t).real / t
+
+
+def _stirling_rest(w: Any) -> Any:
+    """x (log Γ(x) - (x - 1/2) log x + x - log(2π)/2) as a function of 1/x²."""
+    x = 1 / mpmath.sqrt(w)
+    if x > 40:
+        return sum(mpmath.bernoulli(2 * k + 2) / ((2 * k + 2) * (2 * k + 1)) * w**k for k in range(18))
+    return x * (mpmath.loggamma(x) - (x - mpf("0.5")) * mpmath.log(x) + x - mpmath.log(2 * mpmath.pi) / 2)
+
+
+_ROOT = mpmath.findroot(mpmath.digamma, 1.46)
+
+
+def _digamma_middle(y: Any) -> Any:
+    """z ψ(z) / (z - z₀) with y = z - 2 and ψ(z₀) = 0."""
+    z = y + 2
+    return z * mpmath.digamma(z) / (z - _ROOT)
+
+
+def _digamma_rest(w: Any) -> Any:
+    """y² (ψ(y + 1/2) - log y) as a function of 1/y²."""
+    y = 1 / mpmath.sqrt(w)
+    if y > 40:
+        half = mpf("0.5")
+        return sum(-mpmath.bernpoly(2 * k + 2, half) / (2 * k + 2) * w**k for k in range(18))
+    return (mpmath.digamma(y + mpf("0.5")) - mpmath.log(y)) / w
+
+
+def _sine_rest(w: Any) -> Any:
+    r = mpmath.sqrt(w)
+    return mpmath.sin(mpmath.pi * r) / r
+
+
+def _cotangent_rest(w: Any) -> Any:
+    r = mpmath.sqrt(w)
+    return mpmath.pi * r * mpmath.cot(mpmath.pi * r) * (1 - w)
+
+
+_SHORT_LOG = ((mpmath.sqrt(2) - 1) / (mpmath.sqrt(2) + 1)) ** 2
+
+FITS = [
+    Fit("LOG_REST", _log_rest, 0, _SHORT_LOG, 6, 2, lambda w: w, "(2 atanh(s) - 2s)/s³ in s², |s| ≤ (√2-1)/(√2+1)"),
+    Fit("SINE_PI", _sine_rest, 0, _ONE / 4, 8, 4, None, "sin(πr)/r in r², |r| ≤ 1/2"),
+    Fit("COTANGENT_PI", _cotangent_rest, 0, _ONE / 4, 9, 5, lambda w: _ONE, "πr cot(πr) (1 - r²) in r², |r| ≤ 1/2"),
+    Fit("ERF_NEAR", _odd_rest(mpmath.erf), 0, 1, 11, 6, lambda u: _ONE, "erf(x)/x - 1 in x², |x| ≤ 1"),
+    Fit(
+        "ERF_FAR",
+        lambda u: -mpmath.log(mpmath.erfc(1 + u)),
+        0,
+        mpf("4.93"),
+        17,
+        8,
+        lambda u: mpmath.erfc(1 + u),
+        "-log erfc(1 + u), 0 ≤ u ≤ 4.93",
+    ),
+    Fit(
+        "ERFCX",
+        _erfcx_of_ratio,
+        -1,
+        1,
+        23,
+        11,
+        lambda t: 1 + t + mpf("0.001"),
+        "((1 + 2x) erfcx(x) - 1)/(1 + t) in t = (x - 4)/(x + 4), 0 ≤ x",
+    ),
+    Fit("LOGGAMMA_NEAR", _loggamma_at_two, mpf("-0.75"), mpf("0.5"), 20, 10, None, "log Γ(2 + t)/t, -3/4 ≤ t ≤ 1/2"),
+    Fit(
+        "STIRLING_REST",
+        _stirling_rest,
+        0,
+        mpf("0.16"),
+        11,
+        4,
+        lambda w: 12 * mpmath.sqrt(w) + mpf("0.001"),
+        "x (log Γ(x) - (x - 1/2) log x + x - log(2π)/2) in 1/x², 2.5 ≤ x",
+    ),
+    Fit("DIGAMMA_NEAR", _digamma_middle, -1, 1, 20, 10, None, "zψ(z)/(z - z₀) in z - 2, 1 ≤ z ≤ 3"),
+    Fit(
+        "DIGAMMA_REST",
+        _digamma_rest,
+        0,
+        mpf("0.16"),
+        11,
+        4,
+        lambda w: w + mpf("0.0001"),
+        "y² (ψ(y + 1/2) - log y) in 1/y², 2.5 ≤ y",
+    ),
+]
+
+_HEAD = '''"""Coefficients, by rising power, of the polynomials in the special functions.
+
+Minimax fits, made by ``python -m benchmarks.fits.special``. Per name the one for double and the one for single
+precision, each with the logarithm to base 2 of its largest error.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+'''
+
+
+def _block(fit: Fit) -> str:
+    lines = [f"# {fit.says}"] if fit.says else []
+    lines.append(f"{fit.name}: Final = {{")
+    for ctype, degree in (("f64", fit.double), ("f32", fit.single)):
+        coefficients, error = minimax(fit.function, fit.low, fit.high, degree, fit.weight)
+        lines.append(f'    "{ctype}": (  # 2^{float(mpmath.log(error, 2)):.1f}')
+        digits = 17 if ctype == "f64" else 10
+        numbers = [f"{float(mpmath.nstr(c, digits)):.{digits}g}" for c in coefficients]
+        numbers = [n if "." in n or "e" in n else f"{n}.0" for n in numbers]
+        lines += [f"        {', '.join(numbers[i : i + 4])}," for i in range(0, len(numbers), 4)]
+        lines.append("    ),")
+    return "\n".join([*lines, "}", ""])
+
+
+def main() -> int:
+    """Fit everything and write the coefficients."""
+    blocks = [_block(fit) for fit in FITS]
+    _TARGET.write_text(_HEAD + "\n".join(blocks), encoding="utf-8")
+    print(f"{len(blocks)} fits in {_TARGET.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

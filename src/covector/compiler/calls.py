@@ -1,0 +1,112 @@
+"""`jit_call`: what a compiled function is to the transforms, a primitive whose rules are compiled programs as well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..core.primitive import Expand, Primitive, bind
+from ..core.values import Aval, dtype_of
+from ..transforms.batching import Unmapped
+from ..transforms.checkpoint import checkpoint_p
+from .calls_axes import mapped_over
+from .calls_program import Part, Program, Reverse
+
+__all__ = ["call", "jit_call_p"]
+
+
+def _impl(*args: Any, program: Program, **_: Any) -> tuple[Any, ...]:
+    return program(*args)
+
+
+def _aval(*_: Aval, program: Program, **__: Any) -> tuple[Aval, ...]:
+    return program.avals()
+
+
+def _inline(*args: Any, program: Program, **_: Any) -> tuple[Any, ...]:
+    return tuple(program.graph.run(*args))
+
+
+class _Pass:
+    """What the forward pass of a call leaves behind."""
+
+    __slots__ = ("residuals", "reverse", "wanted")
+
+    def __init__(self, program: Program, wanted: tuple[bool, ...], residuals: tuple[Any, ...]) -> None:
+        self.wanted = wanted
+        self.reverse: Reverse = program.reverse(wanted)
+        self.residuals = residuals
+
+    def __getstate__(self) -> Any:
+        return self.reverse.of, self.wanted, self.residuals
+
+    def __setstate__(self, state: Any) -> None:
+        self.__init__(*state)  # type: ignore[misc]
+
+
+def _forward(args: Sequence[Any], params: dict[str, Any], parents: Sequence[int]) -> tuple[Any, dict[str, Any]]:
+    program: Program = params["program"]
+    wanted = tuple([p > 0 for p in parents])
+    reverse = program.reverse(wanted)
+    results = bind(jit_call_p, args, {"program": reverse.forward})
+    count = len(program.graph.outputs)
+    return results[:count], {"program": program, "kept": _Pass(program, wanted, tuple(results[count:]))}
+
+
+def _run(part: Part, count: int, **given: Sequence[Any]) -> list[Any]:
+    """Bind a derived program to what it needs of `given`; return `count` results, None where zero."""
+    out: list[Any] = [None] * count
+    if part.places:
+        results = bind(jit_call_p, [given[kind][i] for kind, i in part.sources], {"program": part.program})
+        for i, x in zip(part.places, results, strict=True):
+            out[i] = x
+    return out
+
+
+def _vjp(
+    ct: Sequence[Any], wanted: Sequence[bool], out: Any, args: Sequence[Any], *, program: Program, kept: Any = None
+) -> list[Any]:
+    if kept is None:
+        # Only the transposition of a recorded program comes here, with variables in place of some arguments.
+        return checkpoint_p.vjp(ct, wanted, out, args, graph=program.graph)  # type: ignore[no-any-return]
+    part = kept.reverse.pull([c is not None for c in ct])
+    return _run(part, len(args), arg=args, out=out, residual=kept.residuals, seed=ct)
+
+
+def _jvp(
+    args: Sequence[Any], tangents: Sequence[Any], out: Any, *, program: Program, kept: _Pass | None = None
+) -> list[Any]:
+    moving = [t is not None for t in tangents]
+    if kept is None:
+        return _run(program.tangents(moving), len(out), arg=args, out=out, seed=tangents)
+    return _run(kept.reverse.push(moving), len(out), arg=args, out=out, residual=kept.residuals, seed=tangents)
+
+
+def _batch(trace: Any, args: Sequence[Any], mapped: Sequence[bool], *, program: Program, **_: Any) -> Any:
+    batched, mine = program.batched(mapped, trace.size, trace.axis_name)
+    results = bind(jit_call_p, args, {"program": batched})
+    return tuple([y if m else Unmapped(y) for y, m in zip(results, mine, strict=True)])
+
+
+jit_call_p = Primitive(
+    "jit_call",
+    _impl,
+    _aval,
+    _jvp,
+    _vjp,
+    _batch,
+    lower=Expand(_inline),
+    residuals=_forward,
+    inline=_inline,
+    family="call",
+    multiple=True,
+    singular=True,
+)
+"""``jit_call(*leaves, program)`` returns the outputs of a `Program`."""
+
+
+def call(program: Program, leaves: Sequence[Any]) -> tuple[Any, ...]:
+    """Call a program on leaves of which some are traced."""
+    if program.axes:
+        leaves = mapped_over(program.axes, leaves)
+    return bind(jit_call_p, leaves, {"program": program})  # type: ignore[no-any-return]

@@ -1,0 +1,178 @@
+"""Named axes in programs that outlive the maps that bound them.
+
+A collective is recorded with the trace of the map whose lanes it joins, and that trace ends with its map. In a program
+that is kept, an `Axis` with the same name and size stands for it. Whoever runs the program, or records another from it,
+puts in its place the axis of that name that is bound then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from copy import copy
+from typing import Any
+
+import numpy as np
+
+from ..core.graph import Equation, Graph, GraphTrace, Var
+from ..core.tracer import Tracer
+from ..core.values import aval_of
+from ..ops.families import constant
+from ..transforms.batching import BatchTrace, BatchTracer
+from ..transforms.collective_primitives import bound_trace, varies, vary
+from ..transforms.vmap import bound_axis, named_axes
+
+__all__ = ["Axis", "axes_key", "axes_of", "bound_axes", "lane_p", "mapped_over", "open_axes", "settle_axes", "with_axes"]
+
+
+class Axis:
+    """A named axis of a certain size, whichever map binds it.
+
+    Parameters
+    ----------
+    name : hashable
+        As in ``vmap(axis_name=...)``.
+    size : int
+        The number of lanes.
+    """
+
+    __slots__ = ("name", "size")
+
+    def __init__(self, name: Any, size: int) -> None:
+        self.name = name
+        self.size = size
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Axis) and (self.name, self.size) == (other.name, other.size)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.size))
+
+    def __repr__(self) -> str:
+        return f"{self.name!r}:{self.size}"
+
+    def tracer(self, lanes: Any) -> Any:
+        """One lane of `lanes`, which only a bound axis can tell."""
+        raise NameError(f"the axis {self.name!r} is not bound by an enclosing vmap(axis_name=...)")
+
+
+class _OpenAxis(Axis):
+    """An `Axis` while a program is recorded."""
+
+    __slots__ = ("trace",)
+
+    def __init__(self, name: Any, size: int, trace: GraphTrace) -> None:
+        super().__init__(name, size)
+        self.trace = trace
+
+    def tracer(self, lanes: Any) -> Any:
+        return self.trace.process(lane_p, (lanes,), {"axis": self})
+
+
+lane_p = constant(
+    "lane",
+    lambda lanes, *, axis: axis.tracer(lanes),
+    aval=lambda lanes, *, axis: aval_of(lanes)._replace(shape=lanes.shape[1:]),
+)
+lane_p.family = "collective"
+"""What belongs to this lane of a plain array that has one entry per lane."""
+
+
+def with_axes(graph: Graph, replace: Callable[[Any], Any]) -> Graph:
+    """The program, with the programs inside it, with ``replace(axis)`` in place of each axis."""
+    equations = [_with_axes(eq, replace) for eq in graph.equations]
+    if all(new is old for new, old in zip(equations, graph.equations, strict=True)):
+        return graph
+    out = copy(graph)
+    out.equations = equations
+    return out
+
+
+def _with_axes(eq: Equation, replace: Callable[[Any], Any]) -> Equation:
+    def param(v: Any) -> Any:
+        if isinstance(v, BatchTrace | Axis):
+            return replace(v)
+        return with_axes(v, replace) if isinstance(v, Graph) else v
+
+    params = {name: param(v) for name, v in eq.params.items()}
+    if all(params[name] is v for name, v in eq.params.items()):
+        return eq
+    return Equation(eq.primitive, eq.inputs, params, eq.outputs)
+
+
+def settle_axes(graph: Graph) -> Graph:
+    """The program with an `Axis` in place of each trace, and of each constant that differs from lane to lane."""
+    graph = with_axes(graph, lambda a: Axis(a.axis_name if isinstance(a, BatchTrace) else a.name, a.size))
+    named = {id(trace) for _, trace in named_axes()}
+    lanes: list[Equation] = []
+
+    def settled(x: Any) -> Any:
+        if not (isinstance(x, BatchTracer) and id(x._trace) in named and isinstance(x.value, np.ndarray)):
+            return x
+        trace: Any = x._trace
+        var = graph.variable(aval_of(x))
+        lanes.append(Equation(lane_p, [x.value], {"axis": Axis(trace.axis_name, trace.size)}, [var]))
+        return var
+
+    if not any(_is_tracer(x) for eq in graph.equations for x in eq.inputs) and not any(map(_is_tracer, graph.outputs)):
+        return graph
+    graph = copy(graph)
+    equations = [
+        Equation(eq.primitive, [settled(x) for x in eq.inputs], eq.params, eq.outputs) for eq in graph.equations
+    ]
+    graph.outputs = [settled(x) for x in graph.outputs]
+    graph.equations = lanes + equations
+    return graph
+
+
+def _is_tracer(x: Any) -> bool:
+    return type(x) is not Var and isinstance(x, Tracer)
+
+
+def axes_of(graph: Graph) -> tuple[Axis, ...]:
+    """The axes over which the collectives of the program go."""
+    found: dict[Axis, None] = {}
+
+    def note(a: Any) -> Any:
+        found[a] = None
+        return a
+
+    with_axes(graph, note)
+    return tuple(found)
+
+
+def axes_key() -> tuple[Any, ...]:
+    """What a kept program that may hold collectives depends on: names and sizes of the axes bound here."""
+    return tuple([(name, trace.size) for name, trace in named_axes()])
+
+
+def bound_axes(graph: Graph) -> Graph:
+    """The program with the axes that are bound here."""
+    return with_axes(graph, lambda a: bound_trace(a.name, "a compiled function") if type(a) is Axis else a)
+
+
+@contextmanager
+def open_axes(graph: Graph, trace: GraphTrace, bound: Axis | None = None, by: Any = None) -> Iterator[Graph]:
+    """Yield the program with axes that `trace` can record; `bound` is the one that the map `by` binds."""
+    known: dict[Axis, Any] = {} if bound is None else {bound: by}
+
+    def opened(a: Axis) -> Any:
+        if a not in known:
+            known[a] = _OpenAxis(a.name, a.size, trace)
+        return known[a]
+
+    graph = with_axes(graph, opened)
+    with ExitStack() as stack:
+        for axis, entry in known.items():
+            stack.enter_context(bound_axis(axis.name, entry))
+        yield graph
+
+
+def mapped_over(axes: Sequence[Axis], leaves: Sequence[Any]) -> list[Any]:
+    """Return the leaves, at least one of which varies over each of the axes, so that its map sees the call."""
+    leaves = list(leaves)
+    for axis in axes:
+        trace = bound_trace(axis.name, "a compiled function")
+        if leaves and not any(varies(x, trace) for x in leaves):
+            leaves[0] = vary(leaves[0], trace)
+    return leaves

@@ -1,0 +1,126 @@
+"""What makes two recorded programs the same program."""
+
+from __future__ import annotations
+
+import hashlib
+from types import BuiltinFunctionType, FunctionType
+from typing import Any
+
+import numpy as np
+
+from ..core.graph import Graph, Var
+from ..core.primitive import Primitive
+from .calls_axes import Axis
+
+__all__ = ["structure_key"]
+
+
+def structure_key(graph: Graph) -> str | None:
+    """Return a text that two programs share exactly if they do the same, in this process or another.
+
+    Parameters
+    ----------
+    graph : Graph
+        The program. Names of variables do not matter; constants count by their contents.
+
+    Returns
+    -------
+    str or None
+        A hash; None where the program holds something that has no contents to compare, as a user's derivative rule.
+
+    Notes
+    -----
+    Cost: linear in the number of operations and the size of the constants.
+    """
+    text = hashlib.sha256()
+    try:
+        _write_graph(text, graph)
+    except _OpaqueError:
+        return None
+    return text.hexdigest()
+
+
+class _OpaqueError(Exception):
+    """Something without contents to compare."""
+
+
+def _write_graph(text: Any, graph: Graph) -> None:
+    names: dict[int, int] = {}
+
+    def define(v: Var) -> None:
+        names[v.index] = len(names)
+        text.update(f"{v.dtype.str}{v.shape}{'w' * v.aval.weak};".encode())
+
+    def use(x: Any) -> None:
+        if type(x) is Var:
+            text.update(b"v%d;" % names[x.index])
+        else:
+            _write(text, x)
+
+    text.update(b"graph(")
+    for v in graph.inputs:
+        define(v)
+    for eq in graph.equations:
+        text.update(b"\n" + eq.primitive.name.encode() + b"(")
+        for x in eq.inputs:
+            use(x)
+        if eq.params:
+            _write(text, eq.params)
+        text.update(b")")
+        for v in eq.outputs:
+            define(v)
+    text.update(b"\nreturn ")
+    for x in graph.outputs:
+        use(x)
+    text.update(b")")
+
+
+def _write(text: Any, x: Any) -> None:
+    """Write the value `x`: its type, its length where it has one, its contents."""
+    kind = type(x)
+    if kind is np.ndarray or isinstance(x, np.generic):
+        if x.dtype.hasobject:
+            raise _OpaqueError
+        text.update(f"{kind.__name__}{x.dtype.str}{x.shape}:".encode())
+        text.update(np.ascontiguousarray(x).tobytes())
+    elif kind in (tuple, list):
+        text.update(f"{kind.__name__}{len(x)}(".encode())
+        for y in x:
+            _write(text, y)
+    elif kind is dict:
+        text.update(b"dict%d(" % len(x))
+        for name in sorted(x, key=repr):
+            _write(text, name)
+            _write(text, x[name])
+    elif kind is slice:
+        _write(text, (x.start, x.stop, x.step))
+        text.update(b"slice")
+    elif x is None or x is Ellipsis or kind in (bool, int, float, complex, str, bytes):
+        shown = repr(x)
+        text.update(f"{kind.__name__}{len(shown)}:{shown};".encode())
+    elif isinstance(x, np.dtype):
+        text.update(f"dtype{x.str};".encode())
+    elif isinstance(x, Primitive):
+        text.update(f"primitive {x.name};".encode())
+    elif isinstance(x, Graph):
+        _write_graph(text, x)
+    elif kind is Axis:
+        text.update(b"axis")
+        _write(text, (x.name, x.size))
+    elif isinstance(x, type | FunctionType | BuiltinFunctionType | np.ufunc):
+        _write_name(text, x)
+    else:
+        from .calls_program import Program
+
+        if not isinstance(x, Program):
+            raise _OpaqueError
+        _write_graph(text, x.graph)
+
+
+def _write_name(text: Any, x: Any) -> None:
+    """Write the name of one of our own or NumPy's functions; a user's may be another one tomorrow."""
+    module = getattr(x, "__module__", None) or "numpy"
+    name = getattr(x, "__qualname__", x.__name__)
+    if module.partition(".")[0] not in ("covector", "numpy", "scipy", "builtins") or "<" in name:
+        raise _OpaqueError
+    text.update(f"{module}.{name};".encode())

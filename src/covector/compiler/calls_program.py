@@ -1,0 +1,162 @@
+"""A program that can be called and differentiated: a graph, its machine code, and the programs made of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..core.graph import Graph, Var
+from ..core.values import Aval, aval_of
+from .backend import Executable, executable
+from .calls_axes import Axis, axes_of, bound_axes, settle_axes
+from .calls_derivatives import Derived, Source, Tape, batched, tangents
+
+__all__ = ["Part", "Program", "Reverse"]
+
+_ndarray = np.ndarray
+
+
+class Part(NamedTuple):
+    """A `Derived` program, ready to be called."""
+
+    program: Program
+    sources: list[Source]
+    places: list[int]
+
+
+class Program:
+    """A recorded program; machine code and derivatives are made when first needed, once.
+
+    Parameters
+    ----------
+    graph : Graph
+        Straight-line, with plain arrays as constants; not to be changed afterwards.
+    threads : int, optional
+        How many threads its code may use.
+
+    Attributes
+    ----------
+    axes : tuple of Axis
+        The named axes over which its collectives go.
+    """
+
+    __slots__ = ("__weakref__", "_derived", "_executable", "_lock", "axes", "graph", "threads")
+
+    def __init__(self, graph: Graph, threads: int | None = None) -> None:
+        self.graph = settle_axes(graph)
+        self.threads = threads
+        self.axes: tuple[Axis, ...] = axes_of(self.graph)
+        self._lock = threading.RLock()
+        self._executable: Executable | None = None
+        self._derived: dict[Any, Any] = {}
+        _lock_constants(self.graph)
+
+    def __repr__(self) -> str:
+        return f"Program({len(self.graph.inputs)} inputs, {len(self.graph)} operations)"
+
+    def __reduce__(self) -> Any:
+        from .calls_pickle import checked
+
+        return Program, (checked(self.graph), self.threads)
+
+    @property
+    def executable(self) -> Executable:
+        """The machine code."""
+        if self._executable is None:
+            with self._lock:
+                if self._executable is None:
+                    self._executable = executable(self.graph, threads=self.threads)
+        return self._executable
+
+    def __call__(self, *args: Any) -> tuple[Any, ...]:
+        """Run on plain arrays; results of no dimensions are NumPy scalars."""
+        if self.axes:
+            return tuple(bound_axes(self.graph).run(*args))
+        inputs = self.graph.inputs
+        ready = [
+            x if type(x) is _ndarray and x.dtype == v.dtype else np.asarray(x, v.dtype)
+            for x, v in zip(args, inputs, strict=True)
+        ]
+        return tuple([x if x.ndim else x[()] for x in self.executable(*ready)])
+
+    def avals(self) -> tuple[Aval, ...]:
+        """The abstract outputs."""
+        return tuple([x.aval if type(x) is Var else aval_of(x) for x in self.graph.outputs])
+
+    def _once(self, key: Any, make: Callable[[], Any]) -> Any:
+        found = self._derived.get(key)
+        if found is None:
+            with self._lock:
+                found = self._derived.get(key)
+                if found is None:
+                    found = self._derived[key] = make()
+        return found
+
+    def part(self, derived: Derived) -> Part:
+        """Make a program of what was derived from this one."""
+        graph, sources, places = derived
+        return Part(Program(graph, self.threads), sources, places)
+
+    def reverse(self, wanted: Sequence[bool]) -> Reverse:
+        """The passes of reverse mode for the arguments to which a derivative flows."""
+        key = tuple(wanted)
+        return self._once(("reverse", key), lambda: Reverse(self, key))  # type: ignore[no-any-return]
+
+    def tangents(self, moving: Sequence[bool]) -> Part:
+        """The program of the tangents of the outputs."""
+        key = tuple(moving)
+        return self._once(("tangents", key), lambda: self.part(tangents(self.graph, key)))  # type: ignore[no-any-return]
+
+    def batched(self, mapped: Sequence[bool], size: int, axis_name: Any) -> tuple[Program, list[bool]]:
+        """The program for a batch, and which of its outputs are mapped."""
+        name = axis_name if any(a.name == axis_name for a in self.axes) else None
+        key = tuple(mapped)
+
+        def make() -> Any:
+            graph, mine = batched(self.graph, key, size, name)
+            return Program(graph, self.threads), mine
+
+        return self._once(("batched", key, size, name), make)  # type: ignore[no-any-return]
+
+
+class Reverse:
+    """The passes of reverse mode over a program.
+
+    Attributes
+    ----------
+    forward : Program
+        Returns the outputs, followed by the residuals.
+    depends : list of bool
+        Per output whether a derivative flows from it.
+    """
+
+    __slots__ = ("_tape", "depends", "forward", "of")
+
+    def __init__(self, of: Program, wanted: Sequence[bool]) -> None:
+        self.of = of
+        self._tape = Tape(of.graph, wanted)
+        self.forward = Program(self._tape.forward, of.threads)
+        self.depends = self._tape.depends
+
+    def pull(self, given: Sequence[bool]) -> Part:
+        """The program of the cotangents of the arguments."""
+        key = tuple(given)
+        make = lambda: self.of.part(self._tape.pull(key))
+        return self.of._once((id(self), "pull", key), make)  # type: ignore[no-any-return]
+
+    def push(self, given: Sequence[bool]) -> Part:
+        """The program of the tangents of the outputs, with the residuals of the forward pass."""
+        key = tuple(given)
+        make = lambda: self.of.part(self._tape.push(key))
+        return self.of._once((id(self), "push", key), make)  # type: ignore[no-any-return]
+
+
+def _lock_constants(graph: Graph) -> None:
+    """Make the constants read-only: who records the program again then need not copy them."""
+    for xs in (*[eq.inputs for eq in graph.equations], graph.outputs):
+        for x in xs:
+            if type(x) is _ndarray and x.base is None:
+                x.flags.writeable = False

@@ -1,0 +1,136 @@
+"""What an array is to the loop compiler: how each of its elements comes about, before anything is stored.
+
+The slot `lower` of a primitive makes one of these through a `Builder`; `fuse` decides which arrays get memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..core.graph import Var
+
+__all__ = ["Check", "Definition", "Dot", "Host", "Map", "Reduce", "Repeat", "Scan", "Update"]
+
+ElementRule = Callable[..., Any]
+
+
+class Definition:
+    """How the variable `var` is computed from the variables `reads`."""
+
+    __slots__ = ("reads", "var")
+    var: Var
+    reads: list[Var]
+
+
+class Map(Definition):
+    """Each element by itself: ``rule(*index) -> value``.
+
+    Attributes
+    ----------
+    cost : int
+        Roughly the number of additions that one element costs, operands not counted.
+    aligned : bool
+        Whether it reads its operands only at its own index, apart from broadcasting.
+    mixes : bool
+        Whether it combines or selects along axes, so that small ones are better unrolled.
+    """
+
+    __slots__ = ("aligned", "cost", "mixes", "rule")
+
+    def __init__(self, rule: ElementRule, cost: int = 1, aligned: bool = False, mixes: bool = True) -> None:
+        self.rule = rule
+        self.cost = cost
+        self.aligned = aligned
+        self.mixes = mixes
+
+
+class Reduce(Definition):
+    """Elements combined: ``combine over r of rule(index, r)`` with r in the box `extent`.
+
+    `how` is "add", "mul", "max", "min", "fmax", "fmin", "or", "and".
+    """
+
+    __slots__ = ("cost", "extent", "how", "rule")
+
+    def __init__(self, how: str, extent: Sequence[int], rule: ElementRule, cost: int = 1) -> None:
+        self.how = how
+        self.extent = tuple(extent)
+        self.rule = rule
+        self.cost = cost
+
+
+class Scan(Definition):
+    """A running combination along one axis: ``out[k] = step(out[k-1], index)``, backwards if `reverse`.
+
+    ``first(index)`` is the element where it starts.
+    """
+
+    __slots__ = ("axis", "first", "reverse", "step")
+
+    def __init__(self, axis: int, reverse: bool, first: ElementRule, step: ElementRule) -> None:
+        self.axis = axis
+        self.reverse = reverse
+        self.first = first
+        self.step = step
+
+
+class Update(Definition):
+    """A copy of `old` (zeros if None) in which places in the box `extent` of writes are replaced or added to.
+
+    ``place(r) -> index`` into the array, ``rule(r) -> value``; writes to the same place come in order. `distinct`
+    says that no two writes go to the same place.
+    """
+
+    __slots__ = ("adds", "distinct", "extent", "old", "place", "rule")
+
+    def __init__(
+        self, old: Var | None, extent: Sequence[int], place: ElementRule, rule: ElementRule, adds: bool, distinct: bool
+    ) -> None:
+        self.old = old
+        self.extent = tuple(extent)
+        self.place = place
+        self.rule = rule
+        self.adds = adds
+        self.distinct = distinct
+
+
+class Dot(Definition):
+    """A stack of matrix products by BLAS; operands are stored arrays (see `dot`)."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: Any) -> None:
+        self.call = call
+
+
+class Host(Definition):
+    """A call of NumPy: `vars` are all outputs of the equation."""
+
+    __slots__ = ("equation", "vars")
+
+    def __init__(self, equation: Any) -> None:
+        self.equation = equation
+        self.vars: list[Var] = list(equation.outputs)
+
+
+class Repeat(Definition):
+    """A native loop: the equation of the primitive `loop`."""
+
+    __slots__ = ("equation", "vars")
+
+    def __init__(self, equation: Any) -> None:
+        self.equation = equation
+        self.vars: list[Var] = list(equation.outputs)
+
+
+class Check:
+    """Numbers that index an axis of length `size` must be in its range: `least` and `most` are reduced variables."""
+
+    __slots__ = ("axis", "least", "most", "size")
+
+    def __init__(self, least: Var, most: Var, size: int, axis: int) -> None:
+        self.least = least
+        self.most = most
+        self.size = size
+        self.axis = axis

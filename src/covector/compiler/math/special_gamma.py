@@ -1,0 +1,76 @@
+"""log |Γ| and its derivative."""
+
+from __future__ import annotations
+
+import math
+
+from . import coefficients
+from .parts import cosine_over_sine, log_parts, sine_pi_over
+from .registry import scalar
+from .writer import Code, Value, single
+
+# Where ψ vanishes, and the rest of that number.
+_ROOT, _ROOT_REST = 1.4616321449683623, 9.549995429965697e-17
+# (log(2π) - 1)/2
+_STIRLING = 0.41893853320467274
+
+
+@scalar("gammaln", f64=4, f32=4)
+def gammaln(c: Code, x: Value) -> Value:
+    """Three ways that share one logarithm, chosen by z = |x|.
+
+    z ≥ 5/2: Stirling's series as (z - 1/2)(log z - 1) + …, which does not cancel (DLMF 5.11.1). Below, the polynomial
+    of log Γ(2 + t), and what the recurrence takes off: log(z(z + 1)), log z or nothing (DLMF 5.5.1), so that the
+    zeros at 1 and 2 stay zeros. Of a negative number the reflection log π/(z |sin πz|) - log Γ(z) (DLMF 5.5.3).
+    """
+    z = abs(x)
+    large, below_half, below = z >= 2.5, z < 0.5, z < 1.25
+    negative = x < -c.format.tiny
+    t = z - c.select(below_half, 0.0, c.select(below, 1.0, 2.0))
+    taken = c.select(below_half, c.fma(z, z, z), c.select(below, z, 1.0))
+    # Of a negative number the reflection's logarithm takes this factor.
+    taken = c.select(negative & below, 1.0, taken)
+    high, low = log_parts(c, c.select(large, z, taken), subnormal=True)
+
+    near = (t * c.polynomial(t, coefficients.LOGGAMMA_NEAR[c.ctype]) - low) - high
+    inverse = 1.0 / z
+    middle = z - 0.5
+    rest = c.fma(inverse, c.polynomial(inverse * inverse, coefficients.STIRLING_REST[c.ctype]), _STIRLING)
+    far = c.fma(middle, high - 1.0, c.fma(middle, low, rest))
+    value = c.select(large, far, near)
+
+    r = z - c.rint(z)
+    above = c.select(below_half, c.fma(z, math.pi, math.pi), math.pi)
+    under = abs(r) * sine_pi_over(c, r) * c.select(below, 1.0, z)
+    value = c.select(negative, c.call("log", above / under) - value, value)
+    infinite = (z.equals(math.inf)) | (x.equals(0.0))
+    return c.select(infinite, math.inf, value)
+
+
+@scalar("digamma", f64=4, f32=4)
+def digamma(c: Code, x: Value) -> Value:
+    """Two ways, chosen by y = x, or y = 1 - x of a negative number (DLMF 5.5.4).
+
+    y ≥ 3: log(y - 1/2) and a series in 1/(y - 1/2)², which does not cancel. Below, a polynomial for 1 ≤ y ≤ 3 with
+    the factor y - y₀, so that the zero y₀ is met, and left of 1 the recurrence (DLMF 5.5.2).
+    """
+    negative = x < 0.0
+    y = c.select(negative, 1.0 - x, x)
+    root = _ROOT if c.ctype == "f64" else single(_ROOT)
+    root_rest = _ROOT_REST if c.ctype == "f64" else _ROOT - root
+    small, large = y < 1.0, y >= 3.0
+    # ψ(w) w = (w - y₀) polynomial(w - 2) at w = y or y + 1.
+    from_root = (y - c.select(small, root - 1.0, root)) - root_rest
+    product = from_root * c.polynomial(y - c.select(small, 1.0, 2.0), coefficients.DIGAMMA_NEAR[c.ctype])
+    shifted = y - 0.5
+    # ψ(y + 1) - 1/y, ψ(y), or the variable of the series, by one division.
+    above = c.select(large, 1.0, c.select(small, c.fma(y, product, -(y + 1.0)), product))
+    under = c.select(large, shifted, c.select(small, c.fma(y, y, y), y))
+    quotient = above / under
+    square = quotient * quotient
+    far = c.fma(square, c.polynomial(square, coefficients.DIGAMMA_REST[c.ctype]), c.call("log", shifted))
+    value = c.select(large, far, quotient)
+
+    r = x - c.rint(x)
+    reflected = c.select(r.equals(0.0), math.nan, value - cosine_over_sine(c, r))
+    return c.select(negative, reflected, value)

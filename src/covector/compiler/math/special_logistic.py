@@ -1,0 +1,105 @@
+"""Logistic functions, logarithms of sums, x log y and its relatives."""
+
+from __future__ import annotations
+
+import math
+
+from .registry import scalar
+from .writer import Code, Value
+
+
+@scalar("expit", f64=3, f32=3)
+def expit(c: Code, x: Value) -> Value:
+    """1/(1 + e) or e/(1 + e) with e = exp(-|x|), which neither overflows nor cancels."""
+    power = c.call("exp", -abs(x))
+    return c.select(x < 0.0, power, 1.0) / (1.0 + power)
+
+
+@scalar("log_expit", f64=2, f32=2)
+def log_expit(c: Code, x: Value) -> Value:
+    """min(x, 0) - log1p(exp(-|x|))."""
+    return c.at_most(x, 0.0) - c.call("log1p", c.call("exp", -abs(x)))
+
+
+@scalar("logit", f64=3, f32=3)
+def logit(c: Code, p: Value) -> Value:
+    """±log1p(|1 - 2p|/min(p, 1 - p)): the zero at 1/2 stays a zero, and no argument is near -1."""
+    low = p < 0.5
+    under = c.select(low, p + 0.0, 1.0 - p)
+    # A quotient that would overflow is taken 2⁻⁶⁴ times; then 1 is nothing beside it.
+    tiny = low & (p < 4.0 / c.format.largest)
+    quotient = c.select(tiny, 2.0**-64, 1.0) * abs(1.0 - 2.0 * p) / under
+    value = c.call("log1p", quotient)
+    value = c.select(tiny, value + 64 * math.log(2.0), value)
+    value = c.select(low, -value, value)
+    return c.select(p.equals(0.0), -math.inf, value)
+
+
+def _log_of_sum(c: Code, x: Value, y: Value, base: str) -> Value:
+    difference = x - y
+    scale = 1.0 if base == "e" else 1.0 / math.log(2.0)
+    rest = c.call("log1p", c.call("exp" if base == "e" else "exp2", -abs(difference)))
+    larger = c.select(difference > 0.0, x, y)
+    value = larger + rest if base == "e" else c.fma(rest, scale, larger)
+    # Equal infinities, whose difference is NaN.
+    return c.select(x.equals(y), x + math.log(2.0) * scale, value)
+
+
+@scalar("logaddexp", arity=2, f64=3, f32=3)
+def logaddexp(c: Code, x: Value, y: Value) -> Value:
+    """max(x, y) + log1p(exp(-|x - y|)).
+
+    The accuracy is relative to the larger of |x|, |y| and the result, as in NumPy: where the terms cancel, the
+    rounding of the arguments themselves is larger.
+    """
+    return _log_of_sum(c, x, y, "e")
+
+
+@scalar("logaddexp2", arity=2, f64=3, f32=3)
+def logaddexp2(c: Code, x: Value, y: Value) -> Value:
+    """The same to base 2."""
+    return _log_of_sum(c, x, y, "2")
+
+
+def _share(c: Code, x: Value, y: Value, base: str) -> Value:
+    """1/(1 + baseʸ⁻ˣ) with the rounding error of y - x (Knuth, TAOCP 4.2.2); of equal infinities all or nothing."""
+    difference, error = c.two_sum(y, -x)
+    power = c.call("exp" if base == "e" else "exp2", difference)
+    corrected = power * (1.0 + error * (1.0 if base == "e" else math.log(2.0)))
+    corrected = c.select(abs(corrected) < math.inf, corrected, power)
+    share = 1.0 / (1.0 + corrected)
+    equal = abs(x).equals(math.inf) & x.equals(y)
+    return c.select(equal, c.select(x > 0.0, 1.0, 0.0), share)
+
+
+@scalar("logaddexp_share", arity=2, f64=4, f32=4)
+def logaddexp_share(c: Code, x: Value, y: Value) -> Value:
+    """The derivative of `logaddexp` by its first argument."""
+    return _share(c, x, y, "e")
+
+
+@scalar("logaddexp2_share", arity=2, f64=4, f32=4)
+def logaddexp2_share(c: Code, x: Value, y: Value) -> Value:
+    """The derivative of `logaddexp2` by its first argument."""
+    return _share(c, x, y, "2")
+
+
+@scalar("xlogy", arity=2, f64=2, f32=2)
+def xlogy(c: Code, x: Value, y: Value) -> Value:
+    """x log y, and 0 where x is 0 and y is a number."""
+    nothing = x.equals(0.0) & ~y.is_nan()
+    return c.select(nothing, 0.0, x * c.call("log", y))
+
+
+@scalar("xlog1py", arity=2, f64=2, f32=2)
+def xlog1py(c: Code, x: Value, y: Value) -> Value:
+    """x log(1 + y), and 0 where x is 0 and y is a number."""
+    nothing = x.equals(0.0) & ~y.is_nan()
+    return c.select(nothing, 0.0, x * c.call("log1p", y))
+
+
+@scalar("entr", f64=2, f32=2)
+def entr(c: Code, x: Value) -> Value:
+    """-x log x, 0 at 0, -inf left of it."""
+    value = -x * c.call("log", x)
+    return c.select(x < 0.0, -math.inf, c.select(x.equals(0.0), 0.0, value))

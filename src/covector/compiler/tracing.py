@@ -1,0 +1,350 @@
+"""Recording a function for `jit`: abstract values that answer questions about their values on demand.
+
+Operations are recorded and not computed. When Python asks for a value (``if x > 0``, ``int(n)``, a mask as an index), what
+it depends on is computed on the example arguments, once, and the answer becomes a *guard*: the recorded program is the
+right one for all arguments that give the same answers.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.buffer import constant_of
+from ..core.dispatch import UFUNCS
+from ..core.errors import caller
+from ..core.graph import Equation, GraphNumber, GraphTrace, GraphTracer, Var
+from ..core.mutation import adopt
+from ..core.primitive import PRIMITIVES, Primitive
+from ..core.protect import same_layout
+from ..core.surface import TracedArray, TracedNumber
+from ..core.tracer import Tracer, snapshot
+from ..core.values import WEAK_FAMILIES, Aval, aval_of, dtype_of, is_weak
+from ..transforms.grad_mode import blocked_level
+from .guards import Guard, question
+
+__all__ = ["JitTrace", "JitTracer"]
+
+_ndarray = np.ndarray
+
+
+class _Step:
+    """An operation that is computed when somebody asks for its result."""
+
+    __slots__ = ("inputs", "params", "primitive", "result")
+
+    def __init__(self, primitive: Primitive | None, inputs: Sequence[Any], params: dict[str, Any]) -> None:
+        self.primitive = primitive
+        self.inputs: Sequence[Any] | None = inputs
+        self.params = params
+        self.result: Any = None
+
+    def compute(self) -> None:
+        """Compute the result, and forget the inputs, so that arrays nobody refers to any more are freed."""
+        assert self.inputs is not None and self.primitive is not None
+        if self.primitive.writes:
+            self.result = self._written()
+        else:
+            self.result = self.primitive.impl(
+                *[x.get() if type(x) is _Lazy else x for x in self.inputs], **self.params
+            )
+        self.inputs = None
+
+    def _written(self) -> Any:
+        """Write in place where nobody else can see the old array: a loop that fills an array is linear in its steps."""
+        assert self.inputs is not None and self.primitive is not None
+        first, *rest = self.inputs
+        self.inputs = rest
+        old = first.get() if type(first) is _Lazy else first
+        if not (type(first) is _Lazy and sys.getrefcount(first) <= _ONE_OWNER and first.is_ours(old)):
+            old = np.array(old)
+        primitive: Any = self.primitive
+        primitive.update(old, *[x.get() if type(x) is _Lazy else x for x in rest], **self.params)
+        return old
+
+
+class _Lazy:
+    """A value that is computed at most once; a tracer, and the steps that read the value, hold on to it."""
+
+    __slots__ = ("place", "step")
+
+    def __init__(self, step: _Step, place: int | None = None) -> None:
+        self.step = step
+        self.place = place
+
+    def get(self) -> Any:
+        """The value, which has been computed."""
+        return self.step.result if self.place is None else self.step.result[self.place]
+
+    def force(self) -> Any:
+        """Compute the value, without recursion: a chain of operations may be long."""
+        stack = [self.step]
+        # Compiled code does not warn either.
+        with np.errstate(all="ignore"):
+            while stack:
+                step = stack[-1]
+                if step.inputs is None:
+                    stack.pop()
+                    continue
+                missing = [x.step for x in step.inputs if type(x) is _Lazy and x.step.inputs is not None]
+                if missing:
+                    stack.extend(missing)
+                else:
+                    step.compute()
+                    stack.pop()
+        return self.get()
+
+    def is_ours(self, value: Any) -> bool:
+        """Whether nothing but this object refers to its `value`, an argument of the caller's."""
+        own = type(value) is _ndarray and value.base is None and value.flags.writeable and self.place is None
+        return own and self.step.primitive is not None and sys.getrefcount(value) <= _ONE_HOLDER
+
+
+def _given(value: Any) -> _Lazy:
+    step = _Step(None, (), {})
+    step.result = value
+    step.inputs = None
+    return _Lazy(step)
+
+
+def _calibrate() -> tuple[int, int]:
+    """What `sys.getrefcount` says in `_written` and `is_ours` of what nobody else refers to."""
+    found: list[int] = []
+
+    class Probe(_Step):
+        def owners(self) -> None:
+            assert self.inputs is not None
+            first, *rest = self.inputs
+            self.inputs = rest
+            old = first.get()
+            found.append(sys.getrefcount(first))
+            self.holders(old)
+
+        def holders(self, value: Any) -> None:
+            found.append(sys.getrefcount(value))
+
+    step = Probe(None, [_given(np.zeros(2))], {})
+    step.owners()
+    return min(found[0], 3), min(found[1], 6)
+
+
+_ONE_OWNER, _ONE_HOLDER = _calibrate()
+
+
+class JitTracer(GraphTracer):
+    """A value known by shape and dtype, which can be asked for while there are example arguments."""
+
+    __slots__ = ()
+    _state = ("value", "_var", "lanes", "slot")
+    _lazy: Any = Tracer.__dict__["slot"]
+    """What computes the value on the example arguments; None where there are none."""
+
+    def __init__(self, trace: JitTrace, var: Var, lazy: _Lazy | None) -> None:
+        super().__init__(trace, var)
+        self._lazy = lazy
+
+    def clone(self) -> Tracer:
+        trace: Any = self._trace
+        return trace.make(self._var, self._lazy, type(self) is JitScalar)  # type: ignore[no-any-return]
+
+    def _number(self, purpose: str) -> Any:
+        trace: Any = self._trace  # brings a view up to date
+        trace.check_alive(purpose)
+        if self._lazy is None:
+            return super()._number(purpose)
+        value = self._lazy.force()
+        trace.ask(self, value, purpose)
+        return value
+
+
+class JitNumber(TracedNumber, JitTracer):
+    """A `JitTracer` of no dimensions."""
+
+    __slots__ = ()
+
+    def __float__(self) -> float:  # type: ignore[override]
+        return float(self._number("float"))
+
+    def __complex__(self) -> complex:  # type: ignore[override]
+        return complex(self._number("complex"))
+
+
+class JitArray(TracedArray, JitTracer):
+    """A `JitTracer` of one or more dimensions."""
+
+    __slots__ = ()
+
+    def tolist(self) -> Any:
+        return np.asarray(self._number("tolist")).tolist()
+
+
+class JitScalar(JitNumber):
+    """A Python number: its dtype gives way to that of any array, and so does that of what Python computes from it."""
+
+    __slots__ = ()
+    _weak = True
+
+    def __pow__(self, other: Any) -> Any:
+        if self.dtype.kind == "i" and _is_integer(other) and other < 0:
+            return _as_python_float(self) ** other
+        return _weak_power(self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        if self.dtype.kind == "i" and type(other) is int and self < 0:
+            return _weak_power_of(self, float(other))
+        return _weak_power_of(self, other)
+
+
+def _is_integer(x: Any) -> bool:
+    return type(x) is int or (isinstance(x, JitScalar) and x.dtype.kind == "i")
+
+
+def _as_python_float(x: Any) -> Any:
+    out = x.astype(float)
+    out.__class__ = JitScalar
+    return out
+
+
+def _among_python_numbers(name: str) -> Callable[..., Any]:
+    """The operator `name`, whose result is a Python number where all its operands are."""
+    operator = getattr(JitNumber, name)
+
+    def weak(self: Any, *others: Any) -> Any:
+        out = operator(self, *others)
+        if type(out) is JitNumber and all(is_weak(x) or type(x) is JitScalar for x in others):
+            out.__class__ = JitScalar
+        return out
+
+    weak.__name__ = name
+    return weak
+
+
+_weak_power, _weak_power_of = _among_python_numbers("__pow__"), _among_python_numbers("__rpow__")
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod"):
+    for _side in ("__", "__r"):
+        setattr(JitScalar, f"{_side}{_name}__", _among_python_numbers(f"{_side}{_name}__"))
+for _name in ("neg", "pos", "abs"):
+    setattr(JitScalar, f"__{_name}__", _among_python_numbers(f"__{_name}__"))
+
+
+def _gives_way(primitive: Primitive) -> bool:
+    """Whether Python numbers among the arguments of `primitive` give way to arrays, as in ufuncs and `where`."""
+    if primitive.family in WEAK_FAMILIES:
+        return True
+    return bool(primitive.numpy) and UFUNCS.get(primitive.numpy[0]) is primitive
+
+
+class JitTrace(GraphTrace):
+    """Records the program of one specialisation of a compiled function.
+
+    Attributes
+    ----------
+    guards : list of Guard
+        What the recorded program takes for granted.
+    foreign : bool
+        Whether values of other transforms are among its constants; it is good for one call only.
+    """
+
+    __slots__ = ("_asked", "_fixed", "_settling", "foreign", "guards")
+
+    def __init__(self, name: str = "jit") -> None:
+        super().__init__(name)
+        self.guards: list[Guard] = []
+        self.foreign = False
+        self._asked: set[tuple[int, str]] = set()
+        self._fixed: dict[int, tuple[Any, Any]] = {}
+        self._settling = False
+
+    def example(self, aval: Aval, value: Any, weak: bool = False) -> JitTracer:
+        """Make an input variable; `value` is what questions are answered with, None if they cannot be."""
+        var = self.graph.variable(aval._replace(weak=False))
+        self.graph.inputs.append(var)
+        return self.make(var, None if value is None else _given(value), weak)
+
+    def make(self, var: Var, lazy: _Lazy | None, weak: bool = False) -> JitTracer:
+        """Make a tracer of `var`."""
+        return (JitArray if var.aval.shape else JitScalar if weak else JitNumber)(self, var, lazy)
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        if not self.alive:
+            self.check_alive(primitive)
+        if primitive.inline is not None:
+            return primitive.inline(*args, **params)
+        if any(type(x) is JitScalar for x in args) and len(args) > 1 and _gives_way(primitive):
+            args = self._settled(primitive, args)
+        inputs = [self.lower(x) for x in args]
+        avals = primitive.aval(*[x.aval if type(x) is Var else aval_of(x) for x in inputs], **params)
+        outputs = [self.graph.variable(a) for a in (avals if primitive.multiple else (avals,))]
+        self.graph.equations.append(Equation(primitive, inputs, params, outputs))
+        lazies = [x._lazy if type(y) is Var else y for x, y in zip(args, inputs, strict=True)]
+        if any(x is None or isinstance(x, Tracer) for x in lazies):
+            made: list[Any] = [self.make(v, None) for v in outputs]
+        else:
+            step = _Step(primitive, lazies, params)
+            made = [self.make(v, _Lazy(step, k if primitive.multiple else None)) for k, v in enumerate(outputs)]
+        if blocked_level() >= self.level and primitive.name != "stop_gradient":
+            made = [PRIMITIVES["stop_gradient"](x) if x.dtype.kind in "fc" else x for x in made]
+        return tuple(made) if primitive.multiple else made[0]
+
+    def _settled(self, primitive: Primitive, args: Sequence[Any]) -> list[Any]:
+        """Give Python numbers among `args` the dtype that NumPy would; so that programs need no rule for them."""
+        if primitive.name == "ldexp":
+            return list(args)
+        at = 1 if primitive.family == "choice" else 0
+        weak = [x for x in args[at:] if type(x) is JitScalar]
+        others = [x if is_weak(x) else dtype_of(x) for x in args[at:] if type(x) is not JitScalar]
+        if all(is_weak(x) for x in others):
+            return list(args)
+        dtype = np.result_type(*others, *[x.dtype.type(0).item() for x in weak])
+        if dtype.kind in "iu" and dtype != np.int64:
+            for x in weak:
+                _check_range(x, dtype)
+        return [
+            PRIMITIVES["convert"](x, dtype=dtype) if type(x) is JitScalar and x.dtype != dtype else x for x in args
+        ]
+
+    def write(self, x: Tracer, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> None:
+        adopt(x, constant_of(self, self.process(primitive, (x, *args), params)))
+
+    def lower(self, x: Any) -> Any:
+        """The variable of a tracer of ours; anything else is a constant, safe from later writes."""
+        if isinstance(x, Tracer):
+            if isinstance(x, JitTracer) and x._trace is self:
+                return x._var
+            x = snapshot(x)
+            self.foreign |= isinstance(x, Tracer)
+        if not isinstance(x, _ndarray) or not (x.flags.writeable or x.base is not None):
+            return x
+        # One copy for all uses of an array, as long as nobody writes to it in between.
+        known = self._fixed.get(id(x))
+        if known is not None and known[1].tobytes() == x.tobytes():
+            return known[1]
+        copy = same_layout(x)
+        copy.flags.writeable = False
+        self._fixed[id(x)] = (x, copy)
+        return copy
+
+    def ask(self, tracer: JitTracer, value: Any, purpose: str) -> None:
+        """Note that the program depends on `value` being what it is."""
+        var = tracer._var
+        if self._settling or (var.index, purpose) in self._asked:
+            return
+        self._asked.add((var.index, purpose))
+        self._settling = True
+        try:
+            asked, expected, exact = question(tracer.clone(), value, purpose)
+        finally:
+            self._settling = False
+        var = asked._var
+        given = any(v is var for v in self.graph.inputs)
+        self.guards.append(Guard(var, expected, caller(), purpose, exact or given))
+
+
+def _check_range(x: Any, dtype: np.dtype[Any]) -> None:
+    """Raise NumPy's error, under a guard, if the Python integer `x` does not fit into `dtype`."""
+    limits = np.iinfo(dtype)
+    if x._lazy is not None and not (x >= limits.min and x <= limits.max):
+        dtype.type(int(x))
