@@ -3,6 +3,8 @@
 ``python -m benchmarks eager``
     Derivatives against torch.func, autograd, JAX without ``jit``, and NumPy by hand: interleaved in one process,
     after all results have been checked against each other. Says which targets are reached.
+``python -m benchmarks compiled``
+    `jit` against jax.jit, torch, autograd and C written by hand: times, first calls, fresh processes, memory.
 ``python -m benchmarks coverage``
     The functions of NumPy and SciPy that autograd, JAX or PyTorch differentiate and covector does not, with the reason.
 ``python -m benchmarks imports``

@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from .compiled.options import add_options
 from .threads import limit_threads
 
 # The commands import their modules late: threads must be limited before NumPy loads.
@@ -55,6 +56,13 @@ def _accuracy(options: argparse.Namespace) -> int:
     from .accuracy import main
 
     return main(options.only, options.points, options.markdown)
+
+
+def _compiled(options: argparse.Namespace) -> int:
+    limit_threads(1)  # for this process, which only waits: those that measure have their own numbers
+    from .compiled.command import main
+
+    return main(options)
 
 
 def _coverage(options: argparse.Namespace) -> int:
@@ -117,6 +125,10 @@ def parser() -> argparse.ArgumentParser:
     accuracy.add_argument("--points", type=_positive, default=30, help="points per argument (default: 30)")
     accuracy.add_argument("--markdown", type=Path, metavar="FILE", help="write the table for the documentation")
     accuracy.set_defaults(run=_accuracy)
+
+    compiled = commands.add_parser("compiled", help="`jit` against jax.jit, torch, autograd, and C written by hand")
+    add_options(compiled)
+    compiled.set_defaults(run=_compiled)
 
     coverage = commands.add_parser(
         "coverage", help="what autograd, JAX and PyTorch differentiate and covector does not"

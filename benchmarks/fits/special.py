@@ -1,6 +1,6 @@
 """The polynomials of the compiled special functions.
 
-``python -m benchmarks.fits.special`` fits them and writes ``src/covector/compiler/math/coefficients.py``.
+``python -m benchmarks.fits.special`` fits them and writes ``src/covector/compiler/math/coefficients_special.py``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .remez import minimax
 
 __all__ = ["FITS", "Fit"]
 
-_TARGET = Path(__file__).parents[2] / "src" / "covector" / "compiler" / "math" / "coefficients.py"
+_TARGET = Path(__file__).parents[2] / "src" / "covector" / "compiler" / "math" / "coefficients_special.py"
 _ONE = mpf(1)
 
 
@@ -98,10 +98,55 @@ def _cotangent_rest(w: Any) -> Any:
     return mpmath.pi * r * mpmath.cot(mpmath.pi * r) * (1 - w)
 
 
+def _trigamma_middle(y: Any) -> Any:
+    """z² ψ'(z) with y = z - 2."""
+    return (y + 2) ** 2 * mpmath.polygamma(1, y + 2)
+
+
+def _trigamma_rest(w: Any) -> Any:
+    """y³ (ψ'(y + 1/2) - 1/y) as a function of 1/y²."""
+    y = 1 / mpmath.sqrt(w)
+    if y > 40:
+        half = mpf("0.5")
+        return sum(mpmath.bernpoly(2 * k + 2, half) * w**k for k in range(18))
+    return (mpmath.polygamma(1, y + mpf("0.5")) - 1 / y) * y**3
+
+
+def _inverse_error(s: Any) -> Any:
+    """erfinv(x)/x as a function of s with 1 - x² = exp(-s²): Newton's method on log erfc."""
+    x = mpmath.sqrt(-mpmath.expm1(-s * s))
+    if s < mpf("1.5"):
+        return mpmath.erfinv(x) / x if s > mpf("1e-12") else mpmath.sqrt(mpmath.pi) / 2
+    logarithm, y = -s * s - mpmath.log(1 + x), s
+    for _ in range(60):
+        tail = mpmath.erfc(y)
+        step = (mpmath.log(tail) - logarithm) * tail * mpmath.sqrt(mpmath.pi) / 2 * mpmath.exp(y * y)
+        y += step
+        if abs(step) < mpf("1e-40"):
+            break
+    return y / x
+
+
+def _bessel_far(order: int) -> Callable[[Any], Any]:
+    """√x exp(-x) I(x) as a function of 1/x; for large x by DLMF 10.40.1."""
+
+    def function(v: Any) -> Any:
+        x = 1 / v
+        if x < 200:
+            return mpmath.besseli(order, x) * mpmath.exp(-x) * mpmath.sqrt(x)
+        term = total = _ONE
+        for k in range(1, 30):
+            term *= -(4 * mpf(order) ** 2 - (2 * k - 1) ** 2) / (8 * k * x)
+            total += term
+        return total / mpmath.sqrt(2 * mpmath.pi)
+
+    return function
+
+
 _SHORT_LOG = ((mpmath.sqrt(2) - 1) / (mpmath.sqrt(2) + 1)) ** 2
 
 FITS = [
-    Fit("LOG_REST", _log_rest, 0, _SHORT_LOG, 6, 2, lambda w: w, "(2 atanh(s) - 2s)/s³ in s², |s| ≤ (√2-1)/(√2+1)"),
+    Fit("LOG_REST", _log_rest, 0, _SHORT_LOG, 6, 2, lambda w: w, "(2 artanh(s) - 2s)/s³ in s², |s| ≤ (√2-1)/(√2+1)"),
     Fit("SINE_PI", _sine_rest, 0, _ONE / 4, 8, 4, None, "sin(πr)/r in r², |r| ≤ 1/2"),
     Fit("COTANGENT_PI", _cotangent_rest, 0, _ONE / 4, 9, 5, lambda w: _ONE, "πr cot(πr) (1 - r²) in r², |r| ≤ 1/2"),
     Fit("ERF_NEAR", _odd_rest(mpmath.erf), 0, 1, 11, 6, lambda u: _ONE, "erf(x)/x - 1 in x², |x| ≤ 1"),
@@ -147,6 +192,61 @@ FITS = [
         lambda w: w + mpf("0.0001"),
         "y² (ψ(y + 1/2) - log y) in 1/y², 2.5 ≤ y",
     ),
+    Fit("TRIGAMMA_NEAR", _trigamma_middle, -1, 1, 21, 10, None, "z²ψ'(z) in z - 2, 1 ≤ z ≤ 3"),
+    Fit(
+        "TRIGAMMA_REST",
+        _trigamma_rest,
+        0,
+        mpf("0.16"),
+        14,
+        4,
+        lambda w: w + mpf("0.0001"),
+        "y³ (ψ'(y + 1/2) - 1/y) in 1/y², 2.5 ≤ y",
+    ),
+    Fit("LOG_RATIO", _log_rest, 0, _ONE / 4, 14, 6, mpmath.sqrt, "(2 artanh(s) - 2s)/s³ in s², |s| ≤ 1/2"),
+    Fit(
+        "QUANTILE_NEAR",
+        lambda v: _inverse_error(mpmath.sqrt(v + 3)),
+        -3,
+        mpf("3.25"),
+        23,
+        10,
+        None,
+        "erfinv(x)/x in s² - 3, 1 - x² = exp(-s²), 0 ≤ s² ≤ 6.25",
+    ),
+    Fit(
+        "QUANTILE_MIDDLE",
+        lambda v: _inverse_error(v + mpf("3.75")),
+        mpf("-1.25"),
+        mpf("1.25"),
+        24,
+        9,
+        None,
+        "erfinv(x)/x in s - 3.75, 2.5 ≤ s ≤ 5",
+    ),
+    Fit(
+        "QUANTILE_FAR",
+        lambda v: _inverse_error(12 * (1 + v) / (1 - v)) * (1 - v) / (12 * (1 + v)),
+        mpf(-7) / 17,
+        mpf("15.4") / mpf("39.4"),
+        24,
+        9,
+        None,
+        "erfinv(x)/(x s) in (s - 12)/(s + 12), 5 ≤ s ≤ 27.4",
+    ),
+    Fit("I0_NEAR", lambda u: mpmath.besseli(0, 2 * mpmath.sqrt(u)), 0, 16, 15, 9, None, "I₀(x) in x²/4, |x| ≤ 8"),
+    Fit(
+        "I1_NEAR",
+        lambda u: mpmath.besseli(1, 2 * mpmath.sqrt(u)) / (2 * mpmath.sqrt(u)),
+        0,
+        16,
+        14,
+        8,
+        None,
+        "I₁(x)/x in x²/4, |x| ≤ 8",
+    ),
+    Fit("I0_FAR", _bessel_far(0), 0, mpf("0.125"), 22, 5, None, "√x exp(-x) I₀(x) in 1/x, 8 ≤ x"),
+    Fit("I1_FAR", _bessel_far(1), 0, mpf("0.125"), 22, 5, None, "√x exp(-x) I₁(x) in 1/x, 8 ≤ x"),
 ]
 
 _HEAD = '''"""Coefficients, by rising power, of the polynomials in the special functions.

@@ -7,6 +7,7 @@ get its derivatives as new Python functions, which compose in any order.
 from typing import TYPE_CHECKING, Any
 
 from . import errors, numpy_api, ops, tree
+from .compiler.jit import jit
 from .errors import (
     ConcretizationError,
     CovectorError,
@@ -82,6 +83,7 @@ __all__ = [
     "jacfwd",
     "jacobian",
     "jacrev",
+    "jit",
     "jvp",
     "linear_transpose",
     "linearize",

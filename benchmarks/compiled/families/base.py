@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:  # the command line reads the families' names before the number of threads is set
+    import numpy as np
 
 Function = Callable[..., Any]
 # Gets `covector.jit`, or a function that returns its argument where the derivative is wanted eagerly.
@@ -43,6 +44,8 @@ class Case:
         Whether the case takes part in the comparison of times.
     memory
         Whether its memory is measured in every run.
+    requires
+        Name of a function of covector without which the case is left out.
     tolerance
         Largest difference between two results, relative to the largest element of each array.
     reason
@@ -59,6 +62,7 @@ class Case:
     small: bool = False
     timed: bool = True
     memory: bool = False
+    requires: str = ""
     tolerance: float = TOLERANCE
     reason: str = ""
 

@@ -225,10 +225,10 @@ def _case(layers: int, characters: int, features: int, scan: bool = False, **mar
 
 
 def cases() -> list[Case]:
-    """Three sizes (layers x characters) of the loop, and of `scan` where covector has it."""
-    import covector
-
-    found = [_case(2, 6, 5, small=True), *(_case(*size, FEATURES) for size in SIZES)]
-    if hasattr(covector, "scan"):
-        found += [_case(2, 6, 5, True, small=True), *(_case(*size, FEATURES, True) for size in SIZES)]
-    return found
+    """Three sizes (layers x characters), of the loop and of `scan`."""
+    return [
+        _case(2, 6, 5, small=True),
+        _case(2, 6, 5, True, small=True, requires="scan"),
+        *(_case(*size, FEATURES) for size in SIZES),
+        *(_case(*size, FEATURES, True, requires="scan") for size in SIZES),
+    ]

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..core.buffer import as_buffer
+from ..core.errors import CovectorError
+from ..core.mutation import newest
 from ..core.primitive import Expand, Primitive, bind
-from ..core.values import Aval, dtype_of
+from ..core.tracer import Tracer
+from ..core.values import Aval
 from ..transforms.batching import Unmapped
 from ..transforms.checkpoint import checkpoint_p
+from ..transforms.reverse import ReverseTracer
+from ..transforms.stop_gradient import stop_gradient_p
 from .calls_axes import mapped_over
 from .calls_program import Part, Program, Reverse
 
@@ -36,6 +42,8 @@ class _Pass:
         self.wanted = wanted
         self.reverse: Reverse = program.reverse(wanted)
         self.residuals = residuals
+        if len(residuals) != len(self.reverse.forward.graph.outputs) - len(program.graph.outputs):
+            raise CovectorError("a pickled derivative of a compiled function was made by another version of covector")
 
     def __getstate__(self) -> Any:
         return self.reverse.of, self.wanted, self.residuals
@@ -105,8 +113,24 @@ jit_call_p = Primitive(
 """``jit_call(*leaves, program)`` returns the outputs of a `Program`."""
 
 
-def call(program: Program, leaves: Sequence[Any]) -> tuple[Any, ...]:
-    """Call a program on leaves of which some are traced."""
+def call(program: Program, leaves: Sequence[Any]) -> list[Any]:
+    """Call a program on leaves of which some are traced.
+
+    Leaves and outputs that no derivative flows through are constants to the transforms, as they are outside of `jit`.
+    """
+    leaves = [
+        stop_gradient_p(x) if isinstance(x, Tracer) and not reaches else x
+        for x, reaches in zip(leaves, program.reaches, strict=True)
+    ]
     if program.axes:
         leaves = mapped_over(program.axes, leaves)
-    return bind(jit_call_p, leaves, {"program": program})  # type: ignore[no-any-return]
+    out = bind(jit_call_p, leaves, {"program": program})
+    trace: Any = newest(leaves)
+    if not any(isinstance(y, ReverseTracer) and y._trace is trace for y in out):
+        return list(out)
+    wanted = [isinstance(x, ReverseTracer) and x._trace is trace and x.slot > 0 for x in leaves]
+    depends = program.reverse(wanted).depends
+    return [
+        as_buffer(trace, y.value) if isinstance(y, ReverseTracer) and y._trace is trace and not d else y
+        for y, d in zip(out, depends, strict=True)
+    ]

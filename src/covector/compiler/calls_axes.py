@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.graph import Equation, Graph, GraphTrace, Var
+from ..core.graph import Equation, Graph, GraphTrace, Var, record
+from ..core.primitive import Primitive
 from ..core.tracer import Tracer
 from ..core.values import aval_of
 from ..ops.families import constant
@@ -22,7 +23,7 @@ from ..transforms.batching import BatchTrace, BatchTracer
 from ..transforms.collective_primitives import bound_trace, varies, vary
 from ..transforms.vmap import bound_axis, named_axes
 
-__all__ = ["Axis", "axes_key", "axes_of", "bound_axes", "lane_p", "mapped_over", "open_axes", "settle_axes", "with_axes"]
+__all__ = ["Axis", "axes_key", "axes_of", "bound_axes", "lane_p", "mapped_over", "on_shared", "open_axes", "settle_axes"]
 
 
 class Axis:
@@ -149,6 +150,35 @@ def axes_key() -> tuple[Any, ...]:
 def bound_axes(graph: Graph) -> Graph:
     """The program with the axes that are bound here."""
     return with_axes(graph, lambda a: bound_trace(a.name, "a compiled function") if type(a) is Axis else a)
+
+
+class _OnShared:
+    """A collective over lanes that all have the same value, in place of its primitive."""
+
+    writes = multiple = False
+
+    def __init__(self, primitive: Primitive) -> None:
+        self.impl = self.inline = primitive.impl
+
+
+def on_shared(graph: Graph, axis: Any) -> Graph:
+    """The program recorded for the lanes of `axis`, in which what is left of the axis meets shared values only."""
+    found: list[Any] = []
+
+    def note(a: Any) -> Any:
+        found.append(a)
+        return a
+
+    with_axes(graph, note)
+    if not any(a is axis for a in found):
+        return graph
+    plain = copy(graph)
+    plain.equations = []
+    for eq in graph.equations:
+        params = {name: on_shared(v, axis) if isinstance(v, Graph) else v for name, v in eq.params.items()}
+        primitive: Any = _OnShared(eq.primitive) if any(v is axis for v in eq.params.values()) else eq.primitive
+        plain.equations.append(Equation(primitive, eq.inputs, params, eq.outputs))
+    return record(plain.run, [v.aval for v in graph.inputs], "jit")
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from ..core.values import aval_of
 from ..transforms.batching import BatchTrace, BatchTracer
 from ..transforms.forward import ForwardTrace, ForwardTracer
 from ..transforms.reverse import ReverseTrace, ReverseTracer, pull_back, push_forward
-from .calls_axes import Axis, open_axes, settle_axes
+from .calls_axes import Axis, on_shared, open_axes, settle_axes
 from .calls_residuals import part, residuals, used
 
 __all__ = ["Derived", "Source", "Tape", "batched", "tangents"]
@@ -114,7 +114,8 @@ def batched(graph: Graph, mapped: Sequence[bool], size: int, axis_name: Any) -> 
             trace.close()
         mine = [isinstance(y, BatchTracer) and y._trace is trace for y in outs]
         outputs = [recorder.lower(y.value if m else y) for y, m in zip(outs, mine, strict=True)]
-        return settle_axes(part(recorder.graph.inputs, recorder.graph.equations, outputs)), mine
+        made = part(recorder.graph.inputs, recorder.graph.equations, outputs)
+        return settle_axes(made if axis is None else on_shared(made, trace)), mine
     finally:
         recorder.close()
 

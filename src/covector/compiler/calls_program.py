@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..core.errors import CustomRuleError
 from ..core.graph import Graph, Var
+from ..core.tracer import Tracer
 from ..core.values import Aval, aval_of
 from .backend import Executable, executable
 from .calls_axes import Axis, axes_of, bound_axes, settle_axes
@@ -41,18 +43,23 @@ class Program:
     ----------
     axes : tuple of Axis
         The named axes over which its collectives go.
+    reaches : tuple of bool
+        Per input whether a derivative can flow from it to an output.
+    lock : RLock
+        Held while something is derived from the program.
     """
 
-    __slots__ = ("__weakref__", "_derived", "_executable", "_lock", "axes", "graph", "threads")
+    __slots__ = ("__weakref__", "_derived", "_executable", "lock", "axes", "graph", "reaches", "threads")
 
     def __init__(self, graph: Graph, threads: int | None = None) -> None:
         self.graph = settle_axes(graph)
         self.threads = threads
         self.axes: tuple[Axis, ...] = axes_of(self.graph)
-        self._lock = threading.RLock()
+        self.reaches = _reaches(self.graph)
+        self.lock = threading.RLock()
         self._executable: Executable | None = None
         self._derived: dict[Any, Any] = {}
-        _lock_constants(self.graph)
+        _settle_constants(self.graph)
 
     def __repr__(self) -> str:
         return f"Program({len(self.graph.inputs)} inputs, {len(self.graph)} operations)"
@@ -66,7 +73,7 @@ class Program:
     def executable(self) -> Executable:
         """The machine code."""
         if self._executable is None:
-            with self._lock:
+            with self.lock:
                 if self._executable is None:
                     self._executable = executable(self.graph, threads=self.threads)
         return self._executable
@@ -89,7 +96,7 @@ class Program:
     def _once(self, key: Any, make: Callable[[], Any]) -> Any:
         found = self._derived.get(key)
         if found is None:
-            with self._lock:
+            with self.lock:
                 found = self._derived.get(key)
                 if found is None:
                     found = self._derived[key] = make()
@@ -133,30 +140,50 @@ class Reverse:
         Per output whether a derivative flows from it.
     """
 
-    __slots__ = ("_tape", "depends", "forward", "of")
+    __slots__ = ("_parts", "_tape", "depends", "forward", "of")
 
     def __init__(self, of: Program, wanted: Sequence[bool]) -> None:
         self.of = of
+        self._parts: dict[Any, Part] = {}
         self._tape = Tape(of.graph, wanted)
         self.forward = Program(self._tape.forward, of.threads)
         self.depends = self._tape.depends
 
     def pull(self, given: Sequence[bool]) -> Part:
-        """The program of the cotangents of the arguments."""
-        key = tuple(given)
-        make = lambda: self.of.part(self._tape.pull(key))
-        return self.of._once((id(self), "pull", key), make)  # type: ignore[no-any-return]
+        """The program of the cotangents of the arguments, from those of the outputs that are `given`."""
+        return self._once("pull", tuple(given))
 
     def push(self, given: Sequence[bool]) -> Part:
-        """The program of the tangents of the outputs, with the residuals of the forward pass."""
-        key = tuple(given)
-        make = lambda: self.of.part(self._tape.push(key))
-        return self.of._once((id(self), "push", key), make)  # type: ignore[no-any-return]
+        """The program of the tangents of the outputs, from those of the arguments that are `given`."""
+        return self._once("push", tuple(given))
+
+    def _once(self, walk: str, given: tuple[bool, ...]) -> Part:
+        part = self._parts.get((walk, given))
+        if part is None:
+            with self.of.lock:
+                part = self._parts.get((walk, given))
+                if part is None:
+                    part = self._parts[walk, given] = self.of.part(getattr(self._tape, walk)(given))
+        return part
 
 
-def _lock_constants(graph: Graph) -> None:
+def _settle_constants(graph: Graph) -> None:
     """Make the constants read-only: who records the program again then need not copy them."""
-    for xs in (*[eq.inputs for eq in graph.equations], graph.outputs):
-        for x in xs:
+    for eq in graph.equations:
+        for x in eq.inputs:
             if type(x) is _ndarray and x.base is None:
                 x.flags.writeable = False
+            elif isinstance(x, Tracer):
+                raise CustomRuleError(
+                    f"{eq.primitive} in a compiled function takes a value traced by {x._trace.name} that is none of its "
+                    f"arguments, as a custom derivative rule does that closes over one; pass it as an argument"
+                )
+
+
+def _reaches(graph: Graph) -> tuple[bool, ...]:
+    """Per input whether it is differentiable and leads to a differentiable output, through operations that are."""
+    active = {x.index for x in graph.outputs if type(x) is Var and x.dtype.kind in "fc"}
+    for eq in reversed(graph.equations):
+        if not eq.primitive.constant and any(v.index in active for v in eq.outputs):
+            active.update(x.index for x in eq.inputs if type(x) is Var and x.dtype.kind in "fc")
+    return tuple([v.index in active for v in graph.inputs])

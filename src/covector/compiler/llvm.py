@@ -13,6 +13,7 @@ what is called may lie anywhere in the address space. Closing the engine gives e
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -178,7 +179,7 @@ def compile_ir(text: str, names: Iterable[str], *, level: int = 3) -> Code:
         start = perf_counter()
         data = _machine().emit_object(module)
         seconds["codegen"] = perf_counter() - start
-        return _link(data, names, seconds)
+        return _link(data, names, seconds, text)
 
 
 def load_object(data: bytes, names: Iterable[str]) -> Code:
@@ -190,7 +191,7 @@ def load_object(data: bytes, names: Iterable[str]) -> Code:
         return _link(data, names, {"parse": 0.0, "optimise": 0.0, "codegen": 0.0})
 
 
-def _link(data: bytes, names: Iterable[str], seconds: dict[str, float]) -> Code:
+def _link(data: bytes, names: Iterable[str], seconds: dict[str, float], text: str = "") -> Code:
     start = perf_counter()
     machine = _linker_target().create_target_machine(reloc="pic", codemodel="small", jit=True)
     engine = binding.create_lljit_compiler(machine, use_jit_link=True, suppress_errors=True)
@@ -203,23 +204,18 @@ def _link(data: bytes, names: Iterable[str], seconds: dict[str, float]) -> Code:
     try:
         tracker = library.link(engine, "covector")
     except RuntimeError as reason:
-        raise RuntimeError(_unlinkable(data, wanted, str(reason))) from reason
+        raise RuntimeError(_unlinkable(text, wanted, str(reason))) from reason
     # The engine goes when the tracker has gone, in this order.
     tracker.engine = engine
     seconds["link"] = perf_counter() - start
     return Code(tracker, data, seconds)
 
 
-def _unlinkable(data: bytes, names: tuple[str, ...], reason: str) -> str:
+def _unlinkable(text: str, names: tuple[str, ...], reason: str) -> str:
     """Say which symbols are missing; LLVM says only what could not be made."""
-    from .symbols import defined_and_undefined
-
-    found = defined_and_undefined(data)
-    if found is None:
-        return f"compiled code cannot be linked: {reason}"
-    defined, undefined = found
-    missing = sorted(name for name in undefined if not has_symbol(name))
-    absent = sorted(set(names) - defined)
+    missing = [name for name in re.findall(r'^declare [^@]*@"?([\w.$-]+)', text, re.M) if not has_symbol(name)]
+    missing = sorted(name for name in missing if not name.startswith("llvm."))
+    absent = [name for name in names if text and not re.search(rf'^define [^@]*@"?{re.escape(name)}"?\(', text, re.M)]
     parts = [f"it refers to {', '.join(missing)}, which nothing in this process defines"] if missing else []
     parts += [f"it does not define {', '.join(absent)}"] if absent else []
     return f"compiled code cannot be linked: {'; '.join(parts) or reason}"

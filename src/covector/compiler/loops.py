@@ -34,14 +34,27 @@ class Result:
 
 
 class Box:
-    """A loop nest over a part of the space, with its body."""
+    """A loop nest over a part of the space, with its body.
 
-    __slots__ = ("nodes", "results", "symbols")
+    Attributes
+    ----------
+    symbols : list of Symbol
+        The counters from the outermost loop to the innermost.
+    columns : int
+        If not negative: all results are reductions, the innermost loop runs over the last kept axis, and that many
+        loops around the reduction are over the other kept axes.
+    again : bool
+        Whether reductions continue what an earlier box has begun.
+    """
 
-    def __init__(self, symbols: list[Symbol], nodes: Nodes, results: list[Result]) -> None:
+    __slots__ = ("again", "columns", "nodes", "results", "symbols")
+
+    def __init__(self, symbols: list[Symbol], nodes: Nodes, results: list[Result], columns: int = -1) -> None:
         self.symbols = symbols
         self.nodes = nodes
         self.results = results
+        self.columns = columns
+        self.again = False
 
 
 def combine(S: Nodes, how: str, a: Value, b: Value) -> Value:
@@ -114,14 +127,42 @@ class Kernel:
             box, scope = self._box([(0, n - 1) for n in self.space], splits, enter, inline)
             if not self._refine(box, scope, splits):
                 break
-        cuts = self._cuts(box, scope, splits)
+        kept = self._columns(box, splits)
+        if kept is not None:
+            box, scope = self._box([(0, n - 1) for n in self.space], splits, enter, inline, kept)
+        cuts = self._cuts(box, scope, splits, kept)
         if not any(cuts):
             return [box]
         ranges = []
         for n, c in zip(self.space, cuts, strict=True):
             edges = [0, *sorted(c), n]
             ranges.append([(a, b - 1) for a, b in itertools.pairwise(edges)])
-        return [self._box(list(r), splits, enter, inline)[0] for r in itertools.product(*ranges)]
+        boxes = []
+        seen = set()
+        least = min([len(v.shape) for v, _ in self.roots]) if not self.lanes else 0
+        for r in itertools.product(*ranges):
+            box = self._box(list(r), splits, enter, inline, kept)[0]
+            box.again = r[:least] in seen
+            seen.add(r[:least])
+            boxes.append(box)
+        return boxes
+
+    def _columns(self, box: Box, splits: list[list[int]]) -> int | None:
+        """The number of kept axes if the last of them had better be the innermost loop of a reduction."""
+        ranks = {len(v.shape) for v, _ in self.roots}
+        if self.lanes or any(splits) or len(ranks) != 1 or not all(isinstance(d, Reduce) for _, d in self.roots):
+            return None
+        (kept,) = ranks
+        if not kept or kept == len(self.space) or self.space[kept - 1] < 8:
+            return None
+        last, inner = box.symbols[kept - 1], box.symbols[-1]
+        votes = 0
+        for n in box.nodes.all:
+            if n.op == "load":
+                steps = {a.number: abs(c) for a, c in n.data[1].terms}
+                mine, other = steps.get(last.number, 0), steps.get(inner.number, 0)
+                votes += (mine == 1) - (other == 1)
+        return kept if votes > 0 else None
 
     def probe(self, scope: Scope, counters: list[Index]) -> None:
         """Evaluate the roots, whose operands `scope` may load, for the sake of what they read."""
@@ -129,24 +170,30 @@ class Kernel:
             self._results(scope, var, d, counters, [[] for _ in self.space])
 
     def _box(
-        self, ranges: list[tuple[int, int]], splits: list[list[int]], enter: Any, inline: Any
+        self,
+        ranges: list[tuple[int, int]],
+        splits: list[list[int]],
+        enter: Any,
+        inline: Any,
+        kept: int | None = None,
     ) -> tuple[Box, Scope]:
         scope = Scope(inline)
         enter(scope)
         symbols: list[Symbol] = []
-        counters: list[Index] = []
-        for (low, high), factors in zip(ranges, splits, strict=True):
-            counter = Index(0)
-            for length, step in _factors(low, high, factors):
+        counters: list[Index] = [Index(0)] * len(ranges)
+        order = list(range(len(ranges)))
+        if kept is not None:
+            order.append(order.pop(kept - 1))
+        for k in order:
+            for length, step in _factors(*ranges[k], splits[k]):
                 s = Symbol(*length)
                 symbols.append(s)
                 scope.nodes.levels[s.number] = len(symbols)
-                counter = counter + Index(0, ((s, step),))
-            counters.append(counter)
+                counters[k] = counters[k] + Index(0, ((s, step),))
         results: list[Result] = []
         for var, d in self.roots:
             results += self._results(scope, var, d, counters, splits)
-        return Box(symbols, scope.nodes, results), scope
+        return Box(symbols, scope.nodes, results, -1 if kept is None else kept - 1), scope
 
     def _results(self, scope: Scope, var: Var, d: Any, counters: list[Index], splits: Any) -> list[Result]:
         loops = [1 + len(f) for f in splits]
@@ -195,14 +242,17 @@ class Kernel:
                     changed = True
         return changed
 
-    def _cuts(self, box: Box, scope: Scope, splits: list[list[int]]) -> list[set[int]]:
+    def _cuts(self, box: Box, scope: Scope, splits: list[list[int]], kept: int | None) -> list[set[int]]:
         """Where along each loop a condition changes."""
         place = {}
         at = 0
-        for k, factors in enumerate(splits):
-            if not factors:
+        order = list(range(len(splits)))
+        if kept is not None:
+            order.append(order.pop(kept - 1))
+        for k in order:
+            if not splits[k]:
                 place[box.symbols[at].number] = k
-            at += 1 + len(factors)
+            at += 1 + len(splits[k])
         cuts: list[set[int]] = [set() for _ in self.space]
         for index in scope.undecided:
             if len(index.terms) != 1:

@@ -302,6 +302,8 @@ def _definition(lowered: Lowered, eq: Equation) -> Definition | None:
         if type_of(builder.out.dtype) is None:
             return None
         definition = rule(builder, *[Operand(lowered, x) for x in eq.inputs], **eq.params)
+        if isinstance(definition, Reduce) and 0 in definition.extent:
+            return None
         if isinstance(definition, Map | Reduce):
             _try(lowered, definition, builder.out)
         return definition  # type: ignore[no-any-return]

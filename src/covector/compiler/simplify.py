@@ -20,7 +20,7 @@ from ..core.graph import Equation, Graph, Var
 from ..core.primitive import PRIMITIVES, Primitive
 from ..core.tracer import Tracer
 from ..core.values import Aval, aval_of
-from .algebra import Rule, rules_of
+from .algebra import rules_of
 from .constants import Constants
 from .keys import frozen, scalar_key
 
@@ -28,6 +28,9 @@ __all__ = ["Builder", "simplify"]
 
 _FOLDED = 4096
 """Elements up to which a result known at compile time is stored with the program."""
+
+_KNOWN = frozenset({"constant", "broadcast"})
+"""What all inputs are made of where the result may be known."""
 
 _NEVER_FOLDED = frozenset({"broadcast"})
 """A broadcast constant says more than its elements do."""
@@ -70,6 +73,7 @@ class Builder:
     def __init__(self, graph: Graph, fired: Counter[str]) -> None:
         self.source = graph
         self.fired = fired
+        self.tried = 0
         self.equations: list[Equation] = []
         self.out = Graph()
         self.out.count = graph.count
@@ -106,6 +110,7 @@ class Builder:
             values[var.index] = value
             if type(value) is Var:
                 self.uses[value.index] = self.uses.get(value.index, 0) + counts[var.index]
+        self.fired["tried"] += self.tried
         self.out.outputs = [values[x.index] if type(x) is Var else x for x in self.source.outputs]
         self.out.equations = _alive(self.equations, self.out.outputs)
         return self.out
@@ -200,14 +205,22 @@ class Builder:
     def _one(
         self, primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any], aval: Aval, var: Var | None
     ) -> Any:
-        rules = rules_of(primitive)
-        self.fired["tried"] += len(rules)
-        for rule in rules:
+        tags = []
+        for x in inputs:
+            if type(x) is Var:
+                eq = self.makers.get(x.index)
+                tags.append("" if eq is None else eq.primitive.name)
+            else:
+                tags.append("constant")
+        for when, rule in rules_of(primitive):
+            if when is not None and when.isdisjoint(tags):
+                continue
+            self.tried += 1
             value = rule.apply(self, aval, inputs, params)
             if value is not None and self.aval(value) == aval:
                 self.fired[rule.text] += 1
                 return value
-        if self._foldable(primitive, inputs):
+        if _KNOWN.issuperset(tags) and self._foldable(primitive, inputs):
             value = self._folded(primitive, inputs, params, aval)
             if value is not None:
                 self.fired["constant"] += 1
@@ -243,7 +256,9 @@ class Builder:
             for x in inputs
         ]
         if primitive.name in _COMMUTATIVE:
-            parts.sort(key=_order)
+            x, y = parts
+            if type(y) is int and (type(x) is not int or y < x):
+                parts = [y, x]
         return (primitive.name, *parts, frozen(params, self._alive)) if params else (primitive.name, *parts)
 
     def _foldable(self, primitive: Primitive, inputs: Sequence[Any]) -> bool:
@@ -276,10 +291,6 @@ class Builder:
         out = np.array(out)
         out.flags.writeable = False
         return self.constant(out)
-
-
-def _order(part: Any) -> tuple[bool, Any]:
-    return (False, part) if type(part) is int else (True, str(part))
 
 
 def _use_counts(graph: Graph) -> list[int]:

@@ -18,6 +18,7 @@ __all__ = ["Uses", "live", "short_sums", "stored"]
 _SHORT = 16  # longest reduction that is written out
 _WORTH = 12  # additions per element whose repetition costs more than a store and a load
 _DEPTH = 40  # longest chain of definitions inside one another
+_DEEP = 100  # ... of those computed lane by lane
 _LANES = 32  # shortest axis that becomes a loop over lanes
 _WIDTH = 64  # most elements per lane
 
@@ -153,10 +154,13 @@ def stored(lowered: Lowered, definitions: Sequence[Definition], uses: Uses, grou
         if isinstance(d, Update | Scan):
             # Their loops are simple: what they read is stored unless it moves elements only.
             out |= {x.index for x in d.reads if _cost(lowered, x) > 0}
+        if isinstance(d, Update) and d.old is not None:
+            # In place, nothing may be read from the array while it is written to.
+            out |= {x.index for x in d.reads if x is not d.old and _reaches(lowered, x, d.old)}
     costs, depths = _costs(lowered, definitions, uses, out)
     _repeated(lowered, definitions, uses, groups, out, costs)
     for i, n in depths.items():
-        if n % _DEPTH == 0 and n:
+        if n % (_DEEP if i in groups else _DEPTH) == 0:
             out.add(i)
     return out
 
@@ -164,6 +168,20 @@ def stored(lowered: Lowered, definitions: Sequence[Definition], uses: Uses, grou
 def _cost(lowered: Lowered, var: Var) -> int:
     d = lowered.definitions.get(var.index)
     return d.cost if isinstance(d, Map) else 0
+
+
+def _reaches(lowered: Lowered, var: Var, target: Var) -> bool:
+    """Whether an element of `var` is moved from `target`."""
+    seen, stack = set(), [var]
+    while stack:
+        x = stack.pop()
+        d = lowered.definitions.get(x.index)
+        if x is target:
+            return True
+        if isinstance(d, Map) and d.cost == 0 and x.index not in seen:
+            seen.add(x.index)
+            stack += d.reads
+    return False
 
 
 def _costs(lowered: Lowered, definitions: Any, uses: Uses, out: set[int]) -> tuple[dict[int, float], dict[int, int]]:

@@ -16,7 +16,7 @@ import numpy as np
 from ..core.buffer import constant_of
 from ..core.dispatch import UFUNCS
 from ..core.errors import caller
-from ..core.graph import Equation, GraphNumber, GraphTrace, GraphTracer, Var
+from ..core.graph import Equation, GraphTrace, GraphTracer, Var
 from ..core.mutation import adopt
 from ..core.primitive import PRIMITIVES, Primitive
 from ..core.protect import same_layout

@@ -37,8 +37,11 @@ def _impl(*args: Any, body: Graph, constants: int, carries: int, length: int, re
         _iterate(body, uses, values)
         out = [values[x.index] if type(x) is Var else x for x in body.outputs]
         state.extend(out[:carries])
+        element: Any = None
         for stack, element in zip(stacks, out[carries:], strict=True):
             stack[i] = element
+        del out, values
+        element = None
     return (*state, *stacks)
 
 

@@ -41,22 +41,25 @@ def bound_trace(name: AxisName, function: str) -> BatchTrace:
     return axes[name]
 
 
-def varies(x: Any, trace: BatchTrace) -> bool:
-    """Whether `x`, or a tangent it carries, differs between the lanes of `trace`."""
+def varies(x: Any, trace: BatchTrace, unknown: bool = True) -> bool:
+    """Whether `x`, or a tangent it carries, differs between the lanes of `trace`; `unknown` where nobody knows yet.
+
+    What is not known before a recorded program runs may be taken as varying: a shared value gives the same sums.
+    """
     while isinstance(x, Tracer):
         if isinstance(x, BatchTracer) and x._trace is trace:
             return True
-        if isinstance(x, ForwardTracer) and varies(x.tangent, trace):
+        if isinstance(x, ForwardTracer) and varies(x.tangent, trace, unknown):
             return True
-        if isinstance(x, GraphTracer) and (x.value is None or trace in x.lanes):
-            return True  # not known before the program runs; taken as varying, a shared value gives the same sums
+        if isinstance(x, GraphTracer) and (trace in x.lanes or (unknown and x.value is None)):
+            return True
         x = x.value
     return False
 
 
 def vary(x: Any, trace: BatchTrace) -> Any:
     """Return the shared value `x` as one value per lane."""
-    return x if varies(x, trace) else x * trace.tracer(np.ones(trace.size, dtype_of(x)))
+    return x if varies(x, trace, unknown=False) else x * trace.tracer(np.ones(trace.size, dtype_of(x)))
 
 
 # --- psum -------------------------------------------------------------------------------------------------------------

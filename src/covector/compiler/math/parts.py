@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from . import coefficients
+from . import coefficients_special as coefficients
 from .writer import Code, Value, encoding, single
 
 __all__ = ["cosine_over_sine", "log_parts", "sine_pi_over", "square_error"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from . import coefficients
+from . import coefficients_special as coefficients
 from .registry import scalar
 from .writer import Code, Value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from . import coefficients
+from . import coefficients_special as coefficients
 from .parts import cosine_over_sine, log_parts, sine_pi_over
 from .registry import scalar
 from .writer import Code, Value, single
@@ -74,3 +74,54 @@ def digamma(c: Code, x: Value) -> Value:
     r = x - c.rint(x)
     reflected = c.select(r.equals(0.0), math.nan, value - cosine_over_sine(c, r))
     return c.select(negative, reflected, value)
+
+
+@scalar("trigamma", f64=4, f32=4)
+def trigamma(c: Code, x: Value) -> Value:
+    """The derivative of `digamma`, in the same two ways; of a negative number by reflection (DLMF 5.15.6)."""
+    negative = x < 0.0
+    y = c.select(negative, 1.0 - x, x)
+    small, large = y < 1.0, y >= 3.0
+    product = c.polynomial(y - c.select(small, 1.0, 2.0), coefficients.TRIGAMMA_NEAR[c.ctype])
+    # ψ'(y + 1) + 1/y² = (y² · polynomial + (y + 1)²)/(y (y + 1))².
+    above = c.select(small, c.fma(y * y, product, (y + 1.0) * (y + 1.0)), product)
+    under = c.select(large, y - 0.5, c.select(small, c.fma(y, y, y), y))
+    inverse = 1.0 / under
+    square = inverse * inverse
+    far = c.fma(inverse * square, c.polynomial(square, coefficients.TRIGAMMA_REST[c.ctype]), inverse)
+    value = c.select(large, far, above * inverse * inverse)
+
+    r = x - c.rint(x)
+    sine = r * sine_pi_over(c, r)
+    root = math.pi / sine
+    return c.select(negative, c.fma(root, root, -value), value)
+
+
+@scalar("gamma", f64=4, f32=4)
+def gamma(c: Code, x: Value) -> Value:
+    """exp of `gammaln` in two parts, z = |x| below 5/2 by recurrence, of a negative number by reflection."""
+    z = abs(x)
+    large, below_half, below = z >= 2.5, z < 0.5, z < 1.25
+    negative = x < 0.0
+    t = z - c.select(below_half, 0.0, c.select(below, 1.0, 2.0))
+    near = t * c.polynomial(t, coefficients.LOGGAMMA_NEAR[c.ctype])
+    bounded = c.at_most(z, 200.0 if c.ctype == "f64" else 50.0)
+    high, low = log_parts(c, bounded)
+    inverse = 1.0 / bounded
+    middle = bounded - 0.5
+    rest = c.fma(inverse, c.polynomial(inverse * inverse, coefficients.STIRLING_REST[c.ctype]), _STIRLING)
+    main, error = c.two_product(middle, high - 1.0)
+    main, more = c.quick_two_sum(c.select(large, main, near), c.select(large, rest, 0.0))
+    error = c.select(large, more + c.fma(middle, low, error), 0.0)
+    power = c.call("exp", c.select(negative, -main, main))
+    power = c.fma(power, c.select(negative, -error, error), power)
+    # Γ(z) = power/taken, and Γ(-z) = π/(-z sin(πz) Γ(z)), whose power is inverse.
+    r = z - c.rint(z)
+    odd = c.bits(c.rint(z) + c.format.rounder) << (c.format.bits - 1)
+    sine = c.from_bits(c.bits(r * sine_pi_over(c, r)) ^ odd)
+    taken = c.select(below_half, c.fma(z, z, z), c.select(below, z, 1.0))
+    kept = c.select(below_half, z + 1.0, 1.0)
+    reflected = power * math.pi * kept / (-sine * c.select(below, 1.0, z))
+    value = c.select(negative, reflected, power / taken)
+    value = c.select(negative & r.equals(0.0), math.nan, value)
+    return c.select(x.equals(0.0), c.copysign(math.inf, x), c.select(x.equals(math.inf), math.inf, value))

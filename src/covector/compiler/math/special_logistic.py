@@ -1,4 +1,4 @@
-"""Logistic functions, logarithms of sums, x log y and its relatives."""
+"""Logistic functions and logarithms of sums."""
 
 from __future__ import annotations
 
@@ -82,24 +82,3 @@ def logaddexp_share(c: Code, x: Value, y: Value) -> Value:
 def logaddexp2_share(c: Code, x: Value, y: Value) -> Value:
     """The derivative of `logaddexp2` by its first argument."""
     return _share(c, x, y, "2")
-
-
-@scalar("xlogy", arity=2, f64=2, f32=2)
-def xlogy(c: Code, x: Value, y: Value) -> Value:
-    """x log y, and 0 where x is 0 and y is a number."""
-    nothing = x.equals(0.0) & ~y.is_nan()
-    return c.select(nothing, 0.0, x * c.call("log", y))
-
-
-@scalar("xlog1py", arity=2, f64=2, f32=2)
-def xlog1py(c: Code, x: Value, y: Value) -> Value:
-    """x log(1 + y), and 0 where x is 0 and y is a number."""
-    nothing = x.equals(0.0) & ~y.is_nan()
-    return c.select(nothing, 0.0, x * c.call("log1p", y))
-
-
-@scalar("entr", f64=2, f32=2)
-def entr(c: Code, x: Value) -> Value:
-    """-x log x, 0 at 0, -inf left of it."""
-    value = -x * c.call("log", x)
-    return c.select(x < 0.0, -math.inf, c.select(x.equals(0.0), 0.0, value))

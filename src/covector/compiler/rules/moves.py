@@ -83,6 +83,47 @@ def _source(b: Builder, x: Any, rank: int) -> tuple[Any, tuple[int, ...]]:
     return x, tuple([i for i, n in zip(axes, shape, strict=True) if n != 1])
 
 
+def on_reshapes(primitive: Primitive) -> Any:
+    """The rule f(reshape x, …) = reshape f(x, …) for an elementwise function.
+
+    All inputs must have been reshaped from one shape, or be numbers. Leading axes of length one, which NumPy puts in
+    by itself, are taken away in any case.
+    """
+
+    def rule(b: Builder, out: Aval, inputs: Inputs, params: Params) -> Any:
+        before: Shape | None = None
+        sources = []
+        for x in inputs:
+            shape = b.aval(x).shape
+            if shape:
+                eq = b.maker(x, "reshape")
+                if eq is None or shape != out.shape:
+                    return _without_leading_ones(b, primitive, out, inputs, params)
+                x = eq.inputs[0]
+                if before is not None and b.aval(x).shape != before:
+                    return _without_leading_ones(b, primitive, out, inputs, params)
+                before = b.aval(x).shape
+            sources.append(x)
+        y = b.bind(primitive, sources, params)
+        return b.emit("reshape", y, shape=out.shape) if b.aval(y).dtype == out.dtype else None
+
+    return rule
+
+
+def _without_leading_ones(b: Builder, primitive: Primitive, out: Aval, inputs: Inputs, params: Params) -> Any:
+    arguments = []
+    for x in inputs:
+        eq, shape = b.maker(x, "reshape"), b.aval(x).shape
+        if eq is not None and shape[0] == 1 and not b.aval(eq.inputs[0]).weak:
+            ones = next((k for k, n in enumerate(shape) if n != 1), len(shape))
+            x = b.emit("reshape", x, shape=shape[ones:])
+        arguments.append(x)
+    shapes = [b.aval(x).shape for x in arguments]
+    if np.broadcast_shapes(*shapes) != out.shape or shapes == [b.aval(x).shape for x in inputs]:
+        return None
+    return b.bind(primitive, arguments, params)
+
+
 # --- reshape ----------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,198 @@
+"""`jit`: plain NumPy functions as native code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import update_wrapper
+from typing import Any
+
+import numpy as np
+
+from ..core import tree
+from ..core.tracer import Tracer, concrete
+from ..transforms.arguments import check_callable, fun_name
+from .fast import fast_call
+from .inspection import Bound, CompileReport, Lowered
+from .signature import Arguments, Static, parameters
+from .specialise import MISMATCH
+from .variants import CacheInfo, Variants
+
+__all__ = ["JitFunction", "jit"]
+
+_ndarray = np.ndarray
+
+
+class JitFunction:
+    """A function that `jit` compiles when it is called; see there."""
+
+    def __init__(
+        self,
+        fun: Callable[..., Any],
+        static_argnums: int | Sequence[int] = (),
+        static_argnames: str | Sequence[str] = (),
+        donate_argnums: int | Sequence[int] = (),
+        threads: int | None = None,
+        inline: bool = False,
+    ) -> None:
+        update_wrapper(self, fun)
+        self.__wrapped__ = fun
+        self.inline = inline
+        donate = (donate_argnums,) if isinstance(donate_argnums, int) else tuple(donate_argnums)
+        self._options = (static_argnums, static_argnames, donate, threads, inline)
+        self._static = Static(fun, static_argnums, static_argnames)
+        self._variants = Variants(fun, self._static, donate, threads)
+        self._recent: Callable[..., Any] | None = None
+        self._takes_out: bool | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        recent = self._recent
+        if recent is not None:
+            out = recent(args, kwargs)
+            if out is not MISMATCH:
+                return out
+        return self._dispatch(args, kwargs)
+
+    def _dispatch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if "out" in kwargs and not self._has_out():
+            out = kwargs.pop("out")
+            return _write_into(out, self._dispatch(args, kwargs), self.__wrapped__)
+        given = Arguments(self._static, args, kwargs)
+        if given.traced:
+            # Inside a trace without values the function is part of the program that is being recorded.
+            if self.inline or any(isinstance(x, Tracer) and concrete(x) is None for x in given.leaves):
+                return self.__wrapped__(*args, **kwargs)
+            return self._variants.call_traced(given)
+        out, found = self._variants.call(given)
+        if found is not None:
+            self._recent = fast_call(self._variants, found, given)
+        return out
+
+    def _has_out(self) -> bool:
+        if self._takes_out is None:
+            known = parameters(self.__wrapped__)
+            self._takes_out = "out" in known or any(p.kind is p.VAR_KEYWORD for p in known.values())
+            self._takes_out |= isinstance(self.__wrapped__, np.ufunc)
+        return self._takes_out
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else BoundMethod(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<jitted function {fun_name(self.__wrapped__)}>"
+
+    def __reduce__(self) -> Any:
+        from .pickling import reduce_jit
+
+        return reduce_jit(self)
+
+    def replaced(self, fun: Callable[..., Any]) -> JitFunction:
+        """Return the same compiled function of another Python function."""
+        return JitFunction(fun, *self._options)
+
+    # --- inspection ---------------------------------------------------------------------------------------------------
+
+    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
+        """Record the function for these arguments and return its programs, stage by stage."""
+        found, given = self._found(args, kwargs)
+        return Lowered(found.specialisation, self._bound(found, given, checked=True))
+
+    def bind(self, *args: Any, **kwargs: Any) -> Bound:
+        """Compile the function for arguments like these and return it without the checks of a call."""
+        found, given = self._found(args, kwargs)
+        found.specialisation.executable  # noqa: B018  # compiles
+        return self._bound(found, given, checked=False)
+
+    def _found(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        given = Arguments(self._static, args, kwargs)
+        return self._variants.find(given)[0], given
+
+    def _bound(self, found: Any, given: Arguments, checked: bool) -> Bound:
+        environment, fun, fixed = found.environment, self.__wrapped__, given.fixed
+        read = (lambda: environment.read(fun, fixed)) if environment.active else None
+        return Bound(found.specialisation, given, self._static, read, checked)
+
+    def compile_report(self) -> CompileReport:
+        """Return how long each stage of each compilation took."""
+        return CompileReport(self._variants.all())
+
+    def cache_info(self) -> CacheInfo:
+        """Return how many calls found their program, how many did not, and how many programs there are."""
+        return CacheInfo(self._variants.hits[0], self._variants.misses, len(self._variants.all()))
+
+    def cache_clear(self) -> None:
+        """Forget all programs."""
+        self._recent = None
+        self._variants.clear()
+
+
+class BoundMethod:
+    """A jitted method of one instance."""
+
+    __slots__ = ("__func__", "__self__")
+
+    def __init__(self, function: JitFunction, instance: Any) -> None:
+        self.__func__ = function
+        self.__self__ = instance
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__func__(self.__self__, *args, **kwargs)
+
+    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
+        """See `JitFunction.lower`."""
+        return self.__func__.lower(self.__self__, *args, **kwargs)
+
+    def bind(self, *args: Any, **kwargs: Any) -> Any:
+        """See `JitFunction.bind`."""
+        bound = self.__func__.bind(self.__self__, *args, **kwargs)
+        return lambda *args, **kwargs: bound(self.__self__, *args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__func__, name)
+
+    def __repr__(self) -> str:
+        return f"<bound {self.__func__!r} of {self.__self__!r}>"
+
+
+def _write_into(out: Any, result: Any, fun: Any) -> Any:
+    """Copy the leaves of `result` into the arrays of the same structure `out`; return `out`."""
+    targets, treedef = tree.flatten(out)
+    leaves, own = tree.flatten(result)
+    if treedef != own:
+        raise ValueError(
+            f"jit: out= must have the structure of the result of {fun_name(fun)}, which is {own}; got {treedef}"
+        )
+    for target, x in zip(targets, leaves, strict=True):
+        if not isinstance(target, _ndarray) or target.shape != np.shape(x):
+            got = f"shape {target.shape}" if isinstance(target, _ndarray) else type(target).__name__
+            raise ValueError(
+                f"jit: out= of {fun_name(fun)} must be an array of shape {np.shape(x)} and dtype {np.asarray(x).dtype}; "
+                f"got {got}"
+            )
+    for target, x in zip(targets, leaves, strict=True):
+        np.copyto(target, x)
+    return out
+
+
+def jit(
+    fun: Callable[..., Any] | None = None,
+    *,
+    static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
+    donate_argnums: int | Sequence[int] = (),
+    threads: int | None = None,
+    inline: bool = False,
+) -> Any:
+    """Compile a function of plain NumPy code to native code, when it is called."""
+    if fun is None:
+        return lambda f: jit(
+            f,
+            static_argnums=static_argnums,
+            static_argnames=static_argnames,
+            donate_argnums=donate_argnums,
+            threads=threads,
+            inline=inline,
+        )
+    check_callable(fun, "jit")
+    if isinstance(fun, JitFunction):
+        fun = fun.__wrapped__
+    return JitFunction(fun, static_argnums, static_argnames, donate_argnums, threads, inline)

@@ -1,0 +1,279 @@
+"""A program as arrays of integers, in which repetitions can be looked for by whole-array operations.
+
+Values are numbered: the inputs of the program first, then the outputs of its equations in order, so that what one
+iteration of a loop made lies a fixed number after what the iteration before made. Constants have negative numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...core.graph import Equation, Graph, Var
+from ...core.primitive import Primitive
+from ...core.values import WEAK_FAMILIES, is_weak
+from ..keys import frozen, scalar_key
+
+__all__ = ["INDEXED", "Table", "entries", "indexed_shape", "literal_dtype"]
+
+INDEXED = frozenset({"slice", "read", "write", "unslice"})
+"""Primitives with a basic index, whose places may move from iteration to iteration."""
+
+_NEAR = 4096
+_HOT = 16
+
+
+class Table:
+    """The arrays.
+
+    Attributes
+    ----------
+    tokens : int64 array
+        One number per equation: equal ones do the same to arguments of the same shapes and dtypes.
+    sharp : int64 array
+        As `tokens`, but telling apart by how far back the arguments were made, or by which ones they are.
+    refs, ref_start : int64 arrays
+        Numbers of the arguments of all equations, and where those of each equation start.
+    places, place_start : int64 arrays
+        Likewise the places in basic indices: of an integer itself, of a slice its start.
+    out_start : int64 array
+        Number of the first output of each equation.
+    outputs : list of int
+        Numbers of the outputs of the program.
+    variables : list of Var
+        By number.
+    constants : list
+        The constant with number -1-k at k.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.equations = graph.equations
+        self.constants: list[Any] = []
+        self.variables: list[Var] = []
+        self._ids: dict[Any, int] = {}
+        self._by_identity: dict[int, int] = {}
+        self._by_value: dict[Any, int] = {}
+        self._alive: list[Any] = []
+        self._number: list[int] = [0] * graph.count
+        self._avals: list[int] = []
+        for var in graph.inputs:
+            self._define(var)
+        refs: list[int] = []
+        places: list[int] = []
+        tokens: list[int] = []
+        self.ref_start, self.place_start, self.out_start = self._fill(tokens, refs, places)
+        self.tokens = np.array(tokens, np.int64)
+        self.refs = np.array(refs, np.int64)
+        self.places = np.array(places, np.int64)
+        self.outputs = [self._reference(x) for x in graph.outputs]
+        self.sharp = self._sharpen()
+
+    def reference(self, x: Any) -> int:
+        """The number of an argument of an equation."""
+        return self._reference(x)
+
+    def constant(self, number: int) -> Any:
+        """The constant with a (negative) number."""
+        return self.constants[-1 - number]
+
+    def _define(self, var: Var) -> None:
+        self._number[var.index] = len(self.variables)
+        self.variables.append(var)
+        self._avals.append(self._id((var.aval.shape, var.aval.dtype)))
+
+    def _fill(self, tokens: list[int], refs: list[int], places: list[int]) -> tuple[Any, Any, Any]:
+        ref_start, place_start, out_start = [0], [0], []
+        number, avals, ids = self._number, self._avals, self._ids
+        for eq in self.equations:
+            primitive = eq.primitive
+            key: list[Any] = [primitive]
+            weak = False
+            for x in eq.inputs:
+                if type(x) is Var:
+                    ref = number[x.index]
+                    key.append(avals[ref])
+                    weak = weak or x.aval.weak
+                else:
+                    ref = self._constant(x)
+                    weak = weak or is_weak(x)
+                    key.append(self._id((np.shape(x), getattr(x, "dtype", None))))
+                refs.append(ref)
+            if weak:
+                self._settle_weak(eq, key)
+            if primitive.name in INDEXED:
+                key.append(self._index_key(eq, places))
+            elif eq.params:
+                key.append(self._params_key(eq.params))
+            out_start.append(len(self.variables))
+            for var in eq.outputs:
+                self._define(var)
+                key.append(avals[-1])
+                key.append(var.aval.weak)
+            whole = tuple(key)
+            token = ids.get(whole)
+            if token is None:
+                token = ids[whole] = len(ids)
+            tokens.append(token)
+            ref_start.append(len(refs))
+            place_start.append(len(places))
+        out_start.append(len(self.variables))
+        return np.array(ref_start), np.array(place_start), np.array(out_start)
+
+    def _id(self, key: Any) -> int:
+        known = self._ids.get(key)
+        if known is None:
+            known = self._ids[key] = len(self._ids)
+        return known
+
+    def _settle_weak(self, eq: Equation, key: list[Any]) -> None:
+        """Name Python numbers in `key` by the dtype in which they are used: that of the carry or array of constants
+        that may take their place."""
+        for k, x in enumerate(eq.inputs):
+            if x.aval.weak if type(x) is Var else is_weak(x):
+                dtype = literal_dtype(eq, k)
+                if type(x) is Var and dtype != x.dtype:
+                    dtype = None
+                key[1 + k] = self._id(((), dtype) if dtype is not None else ("weak", self._reference(x)))
+
+    def _reference(self, x: Any) -> int:
+        return self._number[x.index] if type(x) is Var else self._constant(x)
+
+    def _constant(self, x: Any) -> int:
+        known = self._by_identity.get(id(x))
+        if known is None:
+            if isinstance(x, np.ndarray):
+                key: Any = (x.dtype, x.shape, x.tobytes()) if not x.dtype.hasobject else ("object", id(x))
+            elif isinstance(x, np.generic | int | float | complex):
+                key = scalar_key(x)
+            else:
+                key = frozen(x, self._alive)
+            known = self._by_value.get(key)
+            if known is None:
+                self.constants.append(x)
+                known = self._by_value[key] = -len(self.constants)
+            if isinstance(x, np.ndarray):
+                # Arrays in the graph live as long as it does; numbers may be made anew for each look.
+                self._by_identity[id(x)] = known
+        return known
+
+    def _params_key(self, params: dict[str, Any]) -> Any:
+        return tuple(
+            [(k, v if type(v) is int else self._graph_key(v) if type(v) is Graph else frozen(v, self._alive))
+             for k, v in params.items()]
+        )  # fmt: skip
+
+    def _graph_key(self, graph: Graph) -> int:
+        """A number that two programs share only if they are the same but for the names of variables."""
+        known = self._by_identity.get(id(graph))
+        if known is None:
+            order: dict[int, int] = {v.index: k for k, v in enumerate(graph.inputs)}
+            name = lambda x: order[x.index] if type(x) is Var else self._constant(x)
+            parts: list[Any] = [tuple([v.aval for v in graph.inputs])]
+            for eq in graph.equations:
+                read = tuple([name(x) for x in eq.inputs])
+                for var in eq.outputs:
+                    order[var.index] = len(order)
+                made = tuple([v.aval for v in eq.outputs])
+                parts.append((eq.primitive, read, self._params_key(eq.params), made))
+            parts.append(tuple([name(x) for x in graph.outputs]))
+            known = self._by_identity[id(graph)] = self._id(("graph", *parts))
+            self._alive.append(graph)
+        return known
+
+    def _index_key(self, eq: Equation, places: list[int]) -> Any:
+        """A key of the index without the places in it, which go to `places`."""
+        shape = indexed_shape(eq)
+        axis = 0
+        key: list[Any] = [shape if eq.primitive.name == "unslice" else None]
+        for e in eq.params["index"]:
+            kind = type(e)
+            if kind is int:
+                places.append(e)
+                key.append("i")
+                axis += 1
+            elif kind is slice:
+                start, stop, step = e.indices(shape[axis])
+                places.append(start)
+                key.append((len(range(start, stop, step)), step))
+                axis += 1
+            elif e is None and eq.primitive.name in ("slice", "read"):
+                key.append(None)
+            else:
+                return self._params_key(eq.params)
+        return tuple(key)
+
+    def _sharpen(self) -> Any:
+        """Mix into the tokens where arguments come from: how far back, if near; which ones, if they are used often."""
+        counts = np.diff(self.ref_start)
+        owner = np.repeat(np.arange(len(self.equations)), counts)
+        distance = self.out_start[owner] - self.refs if len(owner) else self.refs
+        near = (self.refs >= 0) & (distance <= _NEAR)
+        shifted = self.refs + len(self.constants)
+        uses = np.bincount(shifted, minlength=1)
+        hot = ~near & (uses[shifted] >= _HOT)
+        mark = np.where(near, distance, np.where(hot, -2 - shifted, -1)).astype(np.uint64)
+        slot = (np.arange(len(owner)) - self.ref_start[owner]).astype(np.uint64)
+        with np.errstate(over="ignore"):
+            mixed = scrambled(mark * np.uint64(31) + slot)
+            total = scrambled(self.tokens.astype(np.uint64))
+            np.add.at(total, owner, mixed)
+        return np.unique(total, return_inverse=True)[1]
+
+
+def scrambled(x: Any) -> Any:
+    """Spread integers over 64 bits (the finalizer of splitmix64; Steele, Lea & Flood 2014)."""
+    with np.errstate(over="ignore"):
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return x ^ (x >> np.uint64(31))
+
+
+def indexed_shape(eq: Equation) -> tuple[int, ...]:
+    """The shape of the array that the basic index of `eq` refers to."""
+    return eq.params["shape"] if eq.primitive.name == "unslice" else np.shape(eq.inputs[0])  # type: ignore[no-any-return]
+
+
+def entries(eq: Equation) -> list[tuple[Any, int]]:
+    """The entries of the basic index of `eq`, each with the axis that it is about."""
+    out, axis = [], 0
+    for e in eq.params["index"]:
+        out.append((e, axis))
+        axis += e is not None
+    return out
+
+
+_DTYPES: dict[Any, Any] = {}
+
+
+def literal_dtype(eq: Equation, place: int) -> Any:
+    """The dtype in which `eq` uses the Python number at `place` of its arguments; None if it cannot be told."""
+    kinds = tuple([_kind(x) for x in eq.inputs])
+    key = (eq.primitive, kinds, place)
+    if key not in _DTYPES:
+        _DTYPES[key] = _literal_dtype(eq.primitive, kinds, place)
+    return _DTYPES[key]
+
+
+def _kind(x: Any) -> Any:
+    """The dtype of an argument, or the Python type for a Python number."""
+    if type(x) is Var:
+        return type(x.dtype.type(0).item()) if x.aval.weak else x.dtype
+    return type(x) if is_weak(x) else x.dtype
+
+
+def _literal_dtype(primitive: Primitive, kinds: tuple[Any, ...], place: int) -> Any:
+    if primitive.family not in WEAK_FAMILIES and primitive.name != "product":
+        return None
+    if not any(isinstance(k, np.dtype) for k in kinds):
+        return None
+    impl = primitive.impl
+    if isinstance(impl, np.ufunc):
+        try:
+            return impl.resolve_dtypes((*kinds, *[None] * impl.nout))[place]
+        except (TypeError, ValueError):
+            return None
+    if primitive.name == "product" or primitive.family == "choice":
+        return np.result_type(*[k if isinstance(k, np.dtype) else k(0) for k in kinds])
+    return None

@@ -1,0 +1,117 @@
+"""Calling compiled programs: pointers in, arrays out."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.graph import Var
+from ..core.primitive import bind
+from .emit import Module
+
+__all__ = ["Native"]
+
+_MAIN = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 6)
+_HOST = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)
+_local = threading.local()
+
+
+class Native:
+    """A compiled program.
+
+    Parameters
+    ----------
+    module : Module
+    code : Code
+        What `module` was compiled to.
+    inputs : sequence of Aval
+    """
+
+    def __init__(self, module: Module, code: Any, inputs: Sequence[Any]) -> None:
+        self.code = code
+        self.function = _MAIN(code.address("cv.main"))
+        self.inputs = [(a.shape, a.dtype) for a in inputs]
+        self.outputs = [(v.shape, v.dtype) for v in module.plan.outputs]
+        self.constants = [np.ascontiguousarray(c) for c in module.constants]
+        self.table = (ctypes.c_void_p * max(len(self.constants), 1))(*[c.ctypes.data for c in self.constants])
+        self.arena = module.arena
+        self.arenas: list[Any] = []
+        self.checks = module.checks
+        self.hosts = [_HostCall(eq) for eq in module.hosts]
+        self.callback = _HOST(self._host)
+        self.host = ctypes.cast(self.callback, ctypes.c_void_p) if self.hosts else None
+
+    def __call__(self, arrays: Sequence[Any]) -> list[Any]:
+        ins = [np.ascontiguousarray(a, dtype=d) for a, (_, d) in zip(arrays, self.inputs, strict=True)]
+        outs = [np.empty(s, d) for s, d in self.outputs]
+        n_in, n_out = len(ins), len(outs)
+        in_table = (ctypes.c_void_p * max(n_in, 1))(*[a.ctypes.data for a in ins])
+        out_table = (ctypes.c_void_p * max(n_out, 1))(*[a.ctypes.data for a in outs])
+        error = ctypes.c_int64()
+        try:
+            arena = self.arenas.pop()
+        except IndexError:
+            arena = _aligned(self.arena)
+        rc = self.function(in_table, out_table, arena.ctypes.data, self.table, self.host, ctypes.addressof(error))
+        self.arenas.append(arena)
+        if rc:
+            self._raise(rc, error.value)
+        return outs
+
+    def _raise(self, rc: int, value: int) -> None:
+        if rc > 0:
+            check = self.checks[rc - 1]
+            raise IndexError(f"index {value} is out of bounds for axis {check.axis} with size {check.size}")
+        error = _local.error
+        _local.error = None
+        raise error
+
+    def _host(self, number: int, table: int) -> int:
+        try:
+            self.hosts[number](table)
+        except BaseException as error:  # it crosses native code as a number
+            _local.error = error
+            return 1
+        return 0
+
+
+def _aligned(nbytes: int) -> Any:
+    """Return `nbytes` of memory that start at a multiple of 64."""
+    raw = np.empty(nbytes + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + nbytes]
+
+
+class _HostCall:
+    """An equation that NumPy computes, on arrays that lie in the memory of the program."""
+
+    def __init__(self, eq: Any) -> None:
+        self.eq = eq
+        self.reads = [x.aval for x in eq.inputs if type(x) is Var]
+        self.writes = [v.aval for v in eq.outputs]
+
+    def __call__(self, table: int) -> None:
+        pointers = (ctypes.c_void_p * (len(self.reads) + len(self.writes))).from_address(table)
+        arrays = [_view(p, a) for p, a in zip(pointers, [*self.reads, *self.writes], strict=True)]
+        ins = iter(arrays)
+        args = [next(ins) if type(x) is Var else x for x in self.eq.inputs]
+        out = bind(self.eq.primitive, args, self.eq.params)
+        outs = out if self.eq.primitive.multiple else (out,)
+        for to, x in zip(arrays[len(self.reads) :], outs, strict=True):
+            if np.shape(x) != to.shape:
+                raise ValueError(f"{self.eq.primitive} returned shape {np.shape(x)} where {to.shape} was recorded")
+            to[...] = x
+
+
+def _view(pointer: Any, aval: Any) -> Any:
+    """The array of `aval` at `pointer`."""
+    nbytes = aval.size * aval.dtype.itemsize
+    if not nbytes:
+        return np.empty(aval.shape, aval.dtype)
+    buffer = (ctypes.c_char * nbytes).from_address(pointer)
+    out = np.frombuffer(buffer, aval.dtype).reshape(aval.shape)
+    return out if aval.shape else out.reshape(())

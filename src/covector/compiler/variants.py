@@ -1,0 +1,246 @@
+"""The specialisations of one compiled function: finding the right one, making it once, and knowing when to stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..core import tree
+from ..core.errors import CovectorError
+from ..core.tracer import Tracer, concrete
+from .closures import Environment
+from .limits import Limits
+from .signature import Arguments, Static, as_input, plain_leaf
+from .specialise import MISMATCH, ForeignValueError, Specialisation, specialise
+
+__all__ = ["CacheInfo", "Found", "Variants"]
+
+_ndarray = np.ndarray
+_local = threading.local()
+
+
+class CacheInfo(NamedTuple):
+    """What `cache_info` returns.
+
+    Attributes
+    ----------
+    hits : int
+        Calls that found their program.
+    misses : int
+        Calls for which one was recorded.
+    specialisations : int
+        How many there are now.
+    """
+
+    hits: int
+    misses: int
+    specialisations: int
+
+
+class Found(NamedTuple):
+    """A specialisation with what it was found in."""
+
+    environment: Environment
+    specialisation: Specialisation
+
+
+class _UncachedError(Exception):
+    """The call has to be made without machine code."""
+
+
+class Variants:
+    """All specialisations of a function.
+
+    Attributes
+    ----------
+    hits : list of int
+        One number, the calls that found their program.
+    """
+
+    def __init__(self, fun: Callable[..., Any], static: Static, donate: tuple[int, ...], threads: int | None) -> None:
+        self.fun = fun
+        self.static = static
+        self.donate = donate
+        self.threads = threads
+        self.hits = [0]
+        self.misses = 0
+        self._groups: dict[Any, list[Environment]] = {}
+        self._lock = threading.Lock()
+        self._pending: dict[Any, tuple[threading.Event, int]] = {}
+        self._limits = Limits(fun)
+
+    def clear(self) -> None:
+        """Forget all specialisations."""
+        with self._lock:
+            self._groups = {}
+            self._limits = Limits(self.fun)
+            self.hits[0] = self.misses = 0
+
+    def all(self) -> list[Specialisation]:
+        """Return the specialisations, newest first within a signature."""
+        with self._lock:
+            return [s for group in self._groups.values() for e in group for b in list(e.table.values()) for s in b]
+
+    # --- finding ------------------------------------------------------------------------------------------------------
+
+    def environment(self, given: Arguments) -> tuple[Environment, Sequence[Any]]:
+        """Return what the function reaches, and the hidden arrays in it."""
+        group = self._groups.get(given.fixed_key, ())
+        for environment in group:
+            hidden = environment.read(self.fun, given.fixed)
+            if hidden is not None:
+                return environment, hidden
+        if group and not self._limits.allow_environment(group, self.fun, given.fixed):
+            raise _UncachedError
+        environment = Environment(self.fun, given.fixed)
+        hidden = environment.read(self.fun, given.fixed)
+        if hidden is None:
+            raise _UncachedError  # somebody changes it right now
+        with self._lock:
+            self._groups[given.fixed_key] = [environment, *self._groups.get(given.fixed_key, ())]
+        return environment, hidden
+
+    def call(self, given: Arguments) -> tuple[Any, Found | None]:
+        """Call the function on plain arguments; return the output, and the specialisation unless there was none."""
+        try:
+            environment, hidden = self.environment(given)
+            if any(isinstance(x, Tracer) for x in hidden):
+                return self.call_traced(given), None
+            arrays = [plain_leaf(x) for x in given.leaves]
+            while True:
+                bucket = environment.table.get(given.key, ())
+                for spec in bucket:
+                    out = spec.run(arrays, hidden) if spec.is_current(hidden) else MISMATCH
+                    if out is not MISMATCH:
+                        self.hits[0] += 1
+                        if spec is not bucket[0]:
+                            self._promote(environment, given.key, spec)
+                        return out, Found(environment, spec)
+                spec = self._make_once(environment, given, hidden, bucket)
+                if spec is not None:
+                    break
+            out = spec.run(arrays, hidden)
+            if out is not MISMATCH:
+                return out, Found(environment, spec)
+        except (_UncachedError, OverflowError):
+            pass
+        return self.call_eagerly(given), None
+
+    def find(self, given: Arguments) -> tuple[Found, list[Any]]:
+        """Return the specialisation for arguments that may be traced, and all its inputs.
+
+        Raises
+        ------
+        _UncachedError
+            There is none to be had.
+        """
+        environment, hidden = self.environment(given)
+        inputs = [*given.leaves, *hidden]
+        examples = [as_input(x).example for x in inputs]
+        known = all(x is not None for x in examples)
+        while True:
+            bucket = environment.table.get(given.key, ())
+            for spec in bucket:
+                if not spec.guards or (known and spec.admits([plain_leaf(x) for x in examples])):
+                    return Found(environment, spec), inputs
+            spec = self._make_once(environment, given, hidden, bucket)
+            if spec is not None:
+                return Found(environment, spec), inputs
+
+    def call_traced(self, given: Arguments) -> Any:
+        """Call the function with arguments, or hidden inputs, that other transforms trace."""
+        try:
+            (_, spec), inputs = self.find(given)
+            if spec.written or any(concrete(x) is None for x in inputs):
+                raise _UncachedError
+            from .calls import call_program
+        except (_UncachedError, ImportError, CovectorError):
+            return given.call(self.fun, self.static, given.leaves, given.fixed)
+        return spec.finish(call_program(self, spec, inputs))
+
+    def call_eagerly(self, given: Arguments) -> Any:
+        """Call the function as Python; as machine code would, it leaves arguments as they are and returns copies."""
+        leaves = [x.copy("K") if isinstance(x, _ndarray) else x for x in given.leaves]
+        out, treedef = tree.flatten(given.call(self.fun, self.static, leaves, given.fixed))
+        return tree.unflatten(treedef, [x.copy("K") if isinstance(x, _ndarray) else x for x in out])
+
+    def _promote(self, environment: Environment, key: Any, spec: Specialisation) -> None:
+        with self._lock:
+            bucket = environment.table.get(key, ())
+            if spec in bucket:
+                environment.table[key] = (spec, *[s for s in bucket if s is not spec])
+
+    # --- making -------------------------------------------------------------------------------------------------------
+
+    def _make_once(
+        self, environment: Environment, given: Arguments, hidden: Sequence[Any], bucket: Sequence[Specialisation]
+    ) -> Specialisation | None:
+        """Record a specialisation; None if another thread has just made one, which is to be tried first."""
+        key = (id(environment), given.key)
+        me = threading.get_ident()
+        with self._lock:
+            if environment.table.get(given.key, ()) is not bucket and bucket != environment.table.get(given.key, ()):
+                return None
+            pending = self._pending.get(key)
+            if pending is None:
+                event = threading.Event()
+                self._pending[key] = (event, me)
+        if pending is not None:
+            # Whoever records a program waits for nobody: two functions that call each other could wait forever.
+            if pending[1] == me or getattr(_local, "depth", 0):
+                raise _UncachedError
+            pending[0].wait()
+            return None
+        _local.depth = getattr(_local, "depth", 0) + 1
+        try:
+            return self._make(environment, given, hidden, bucket)
+        finally:
+            _local.depth -= 1
+            with self._lock:
+                del self._pending[key]
+            event.set()
+
+    def _make(
+        self, environment: Environment, given: Arguments, hidden: Sequence[Any], bucket: Sequence[Specialisation]
+    ) -> Specialisation:
+        if not self._limits.allow(environment, given, bucket):
+            raise _UncachedError
+        try:
+            spec = self._record(environment, given, hidden)
+        except ForeignValueError:
+            raise _UncachedError from None
+        if any(spec.same_guards(s) for s in bucket):
+            # The program is there. Its code fails on these values, or decides a close call otherwise than NumPy does.
+            raise _UncachedError
+        self.misses += 1
+        spec.threads = self.threads
+        if self.donate:
+            spec.donate = given.flat_places(self.donate)
+        self._limits.note(environment, given, spec, bucket)
+        with self._lock:
+            environment.table[given.key] = (spec, *environment.table.get(given.key, ()))
+        return spec
+
+    def _record(self, environment: Environment, given: Arguments, hidden: Sequence[Any]) -> Specialisation:
+        inputs = [as_input(x) for x in given.leaves]
+        closed = [as_input(x) for x in hidden]
+
+        def call(leaves: list[Any], tracers: list[Any]) -> Any:
+            fun, fixed = environment.substitute(self.fun, given.fixed, tracers)
+            return given.call(fun, self.static, leaves, fixed)
+
+        def plain(leaves: list[Any], tracers: list[Any]) -> Any:
+            return given.call(self.fun, self.static, leaves, given.fixed)
+
+        if not closed:
+            return specialise(plain, inputs, [], self.fun)
+        try:
+            return specialise(call, inputs, closed, self.fun)
+        except Exception:
+            # Something takes plain arrays only (np.asarray, an object of SciPy's), so they become constants.
+            spec = specialise(plain, inputs, [], self.fun)
+            spec.watch(hidden)
+            return spec
