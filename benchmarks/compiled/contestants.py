@@ -5,8 +5,7 @@ Nothing here imports a library before it is asked for, so that a fresh process l
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
+import importlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -54,6 +53,8 @@ class Contestant(ABC):
     @classmethod
     def missing(cls) -> str | None:
         """Why it cannot take part on this machine; None if it can."""
+        import importlib.util
+
         if cls.package is not None and importlib.util.find_spec(cls.package) is None:
             return f"{cls.package} is not installed"
         return None
@@ -61,6 +62,8 @@ class Contestant(ABC):
     @classmethod
     def version(cls) -> str:
         """Version of the library."""
+        import importlib.metadata
+
         return importlib.metadata.version(str(cls.package))
 
     @classmethod

@@ -6,23 +6,26 @@ directory that is removed afterwards; without a C compiler the column stays empt
 
 from __future__ import annotations
 
-import atexit
-import ctypes
-import shutil
-import subprocess
-import tempfile
-from pathlib import Path
-from typing import Any
+import os
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-_SOURCES = Path(__file__).with_name("limits")
+if TYPE_CHECKING:
+    import ctypes
+
+# What only the C column needs is imported where it is used: a process that measures how long another library takes
+# to its first result must not load it.
+
+_SOURCES = os.path.join(os.path.dirname(__file__), "limits")
 FLAGS = ("-O3", "-march=native", "-std=c11")
 FAST_FLAGS = (*FLAGS, "-ffast-math")
 
 
 def compiler() -> str | None:
     """Path of the C compiler, None if there is none."""
+    import shutil
+
     return shutil.which("gcc")
 
 
@@ -43,15 +46,21 @@ def library(family: str, flags: tuple[str, ...], threads: int) -> ctypes.CDLL:
     RuntimeError
         If the file does not compile.
     """
-    folder = Path(tempfile.mkdtemp(prefix="covector-limit-"))
+    import atexit
+    import ctypes
+    import shutil
+    import subprocess
+    import tempfile
+
+    folder = tempfile.mkdtemp(prefix="covector-limit-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    target = folder / f"{family}.so"
+    target = os.path.join(folder, f"{family}.so")
     parallel = ("-fopenmp",) if threads > 1 else ()
-    command = [str(compiler()), *flags, *parallel, "-shared", "-fPIC", "-o", str(target)]
-    done = subprocess.run([*command, str(_SOURCES / f"{family}.c"), "-lm"], capture_output=True, text=True)
+    command = [str(compiler()), *flags, *parallel, "-shared", "-fPIC", "-o", target]
+    done = subprocess.run([*command, os.path.join(_SOURCES, f"{family}.c"), "-lm"], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{family}.c does not compile:\n{done.stderr}")
-    return ctypes.CDLL(str(target))
+    return ctypes.CDLL(target)
 
 
 def call(function: Any, *arguments: Any) -> Any:
@@ -64,7 +73,9 @@ def call(function: Any, *arguments: Any) -> Any:
     *arguments
         Arrays (their address is passed), ints (``int64_t``) and floats (``double``).
     """
-    converted = []
+    import ctypes
+
+    converted: list[Any] = []
     for value in arguments:
         if isinstance(value, np.ndarray):
             if not value.flags.c_contiguous:

@@ -78,6 +78,9 @@ class Workshop:
         request["threads"] = self.threads
         variables = {**os.environ, **environment(self.threads)}
         variables |= {"COVECTOR_CACHE_DIR": cache, "TORCHINDUCTOR_CACHE_DIR": str(Path(cache) / "inductor")}
+        # an installed library has its byte code; the comparison, which comes first, writes it
+        variables.pop("PYTHONDONTWRITEBYTECODE", None)
+        variables["PYTHONPYCACHEPREFIX"] = str(Path(self._scratch.name) / "bytecode")
         variables["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH", ""))))
         command = [sys.executable, "-m", "benchmarks.compiled.child", json.dumps(request)]
         with tempfile.TemporaryFile("w+") as errors:

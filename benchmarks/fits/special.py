@@ -90,7 +90,7 @@ def _digamma_rest(w: Any) -> Any:
 
 def _sine_rest(w: Any) -> Any:
     r = mpmath.sqrt(w)
-    return mpmath.sin(mpmath.pi * r) / r
+    return mpmath.sin(mpmath.pi * r) / (mpmath.pi * r)
 
 
 def _cotangent_rest(w: Any) -> Any:
@@ -127,6 +127,12 @@ def _inverse_error(s: Any) -> Any:
     return y / x
 
 
+def _inverse_error_of_ratio(v: Any) -> Any:
+    """erfinv(x)/(x s) with v = (s - 4)/(s + 4)."""
+    s = 4 * (1 + v) / (1 - v)
+    return _inverse_error(s) / s
+
+
 def _bessel_far(order: int) -> Callable[[Any], Any]:
     """√x exp(-x) I(x) as a function of 1/x; for large x by DLMF 10.40.1."""
 
@@ -147,7 +153,7 @@ _SHORT_LOG = ((mpmath.sqrt(2) - 1) / (mpmath.sqrt(2) + 1)) ** 2
 
 FITS = [
     Fit("LOG_REST", _log_rest, 0, _SHORT_LOG, 6, 2, lambda w: w, "(2 artanh(s) - 2s)/s³ in s², |s| ≤ (√2-1)/(√2+1)"),
-    Fit("SINE_PI", _sine_rest, 0, _ONE / 4, 8, 4, None, "sin(πr)/r in r², |r| ≤ 1/2"),
+    Fit("SINC", _sine_rest, 0, _ONE / 4, 8, 4, None, "sin(πr)/(πr) in r², |r| ≤ 1/2"),
     Fit("COTANGENT_PI", _cotangent_rest, 0, _ONE / 4, 9, 5, lambda w: _ONE, "πr cot(πr) (1 - r²) in r², |r| ≤ 1/2"),
     Fit("ERF_NEAR", _odd_rest(mpmath.erf), 0, 1, 11, 6, lambda u: _ONE, "erf(x)/x - 1 in x², |x| ≤ 1"),
     Fit(
@@ -216,23 +222,23 @@ FITS = [
     ),
     Fit(
         "QUANTILE_MIDDLE",
-        lambda v: _inverse_error(v + mpf("3.75")),
-        mpf("-1.25"),
-        mpf("1.25"),
-        24,
+        _inverse_error_of_ratio,
+        mpf("-1.5") / mpf("6.5"),
+        mpf("1.5") / mpf("9.5"),
+        23,
         9,
         None,
-        "erfinv(x)/x in s - 3.75, 2.5 ≤ s ≤ 5",
+        "erfinv(x)/(x s) in (s - 4)/(s + 4), 2.5 ≤ s ≤ 5.5",
     ),
     Fit(
         "QUANTILE_FAR",
-        lambda v: _inverse_error(12 * (1 + v) / (1 - v)) * (1 - v) / (12 * (1 + v)),
-        mpf(-7) / 17,
-        mpf("15.4") / mpf("39.4"),
-        24,
+        lambda u: _inverse_error_of_ratio(u + mpf("0.5")),
+        mpf("1.5") / mpf("9.5") - mpf("0.5"),
+        mpf("23.4") / mpf("31.4") - mpf("0.5"),
+        21,
         9,
         None,
-        "erfinv(x)/(x s) in (s - 12)/(s + 12), 5 ≤ s ≤ 27.4",
+        "erfinv(x)/(x s) in (s - 4)/(s + 4) - 1/2, 5.5 ≤ s ≤ 27.4",
     ),
     Fit("I0_NEAR", lambda u: mpmath.besseli(0, 2 * mpmath.sqrt(u)), 0, 16, 15, 9, None, "I₀(x) in x²/4, |x| ≤ 8"),
     Fit(

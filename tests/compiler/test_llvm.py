@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import mmap
+import os
 import re
 import threading
 from pathlib import Path
@@ -174,6 +175,7 @@ def test_what_cannot_be_compiled_is_an_error_that_names_it() -> None:
 
 def test_symbols_of_the_process_are_known() -> None:
     assert llvm.has_symbol("memcpy")
+    assert llvm.has_symbol("pthread_create") is (os.name == "posix")
     assert not llvm.has_symbol("cv_test_never_defined")
 
 

@@ -69,8 +69,8 @@ RULES: tuple[Rule, ...] = (
     Rule("positive", "", "+x -> x", a.itself, EXACT),
     Rule("absolute", "negative", "|-x| -> |x|", a.even("absolute"), EXACT),
     Rule("square", "negative", "(-x) ** 2 -> x ** 2", a.even("square"), EXACT),
-    Rule("power", "constant", "x ** n -> products", a.power, "n = 0, 1, 2, -1, and 1/2 of arrays: as NumPy; other whole n up to 8: "
-         "n/2 ulp; -1/2, 3/2, -3/2: 2 ulp"),
+    Rule("power", "constant", "x ** n -> products", a.power, "n = 0, 1, 2, -1, 1/2: as NumPy; other whole n up to 8: n/2 ulp; "
+         "-1/2, 3/2, -3/2: 2 ulp"),
     Rule("maximum minimum fmax fmin at_least at_most", "", "max(x, x) -> x", a.twice_itself, EXACT),
     Rule("stop_gradient", "", "stop_gradient(x) -> x", a.itself, EXACT),
     # products in which zero times anything is zero

@@ -11,6 +11,7 @@ import numpy as np
 from ..core.graph import Graph
 from . import llvm
 from .emit import Module, emit
+from .entry import layout
 from .expand import expand
 from .fuse import fuse
 from .plan import plan
@@ -78,7 +79,7 @@ def executable(graph: Graph, *, threads: int | None = None, donate: Sequence[int
     planned = timed("plan", plan, fused, tuple(donate))
     module = timed("emit", emit, planned)
     stages["llvm"] = module.text
-    code = timed("llvm", llvm.compile_ir, module.text, ["cv.main"])
+    code = timed("llvm", llvm.compile_ir, module.text, ["cv.main", *(["cv.call"] if layout() else [])])
     inputs = [v.aval for v in graph.inputs]
     return Executable(graph, module, Native(module, code, inputs), stages, seconds)
 

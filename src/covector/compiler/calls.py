@@ -1,4 +1,4 @@
-"""`jit_call`: what a compiled function is to the transforms, a primitive whose rules are compiled programs as well."""
+"""Compiled functions under other transforms: the primitive `jit_call`, whose rules are compiled programs as well."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from ..core.buffer import as_buffer
 from ..core.errors import CovectorError
 from ..core.mutation import newest
 from ..core.primitive import Expand, Primitive, bind
-from ..core.tracer import Tracer
+from ..core.tracer import Tracer, snapshot
 from ..core.values import Aval
-from ..transforms.batching import Unmapped
+from ..transforms.batching import BatchTracer, Unmapped
 from ..transforms.checkpoint import checkpoint_p
 from ..transforms.reverse import ReverseTracer
 from ..transforms.stop_gradient import stop_gradient_p
 from .calls_axes import mapped_over
 from .calls_program import Part, Program, Reverse
+from .calls_residuals import part
+from .results import as_kind
+from .specialise import Specialisation
 
-__all__ = ["call", "jit_call_p"]
+__all__ = ["admits", "call", "call_program", "jit_call_p"]
 
 
 def _impl(*args: Any, program: Program, **_: Any) -> tuple[Any, ...]:
@@ -134,3 +137,46 @@ def call(program: Program, leaves: Sequence[Any]) -> list[Any]:
         as_buffer(trace, y.value) if isinstance(y, ReverseTracer) and y._trace is trace and not d else y
         for y, d in zip(out, depends, strict=True)
     ]
+
+
+# --- specialisations --------------------------------------------------------------------------------------------------
+
+
+def _programs(spec: Specialisation) -> tuple[Program, Program | None]:
+    """The program of a specialisation, and the one that tells whether its guards hold."""
+    if spec.program is None:
+        guarded = spec.guarded
+        guard = guarded and part(guarded.inputs, guarded.equations, guarded.outputs[-1:])
+        spec.program = Program(spec.graph, spec.threads), guard and Program(guard, spec.threads)
+    return spec.program  # type: ignore[no-any-return]
+
+
+def _value(x: Any) -> Any:
+    """The leaf without derivatives: a plain array, or lanes of one."""
+    x = snapshot(x)
+    if not isinstance(x, Tracer):
+        return x
+    value = _value(x.value)
+    return x._trace.tracer(value) if isinstance(x, BatchTracer) else value  # type: ignore[attr-defined]
+
+
+def admits(spec: Specialisation, inputs: Sequence[Any]) -> bool:
+    """Whether what `spec` takes for granted holds for inputs that may be traced.
+
+    What depends on a mapped value is not granted, even if all lanes agree: the function itself has no single answer
+    then, and says so when it is recorded anew.
+    """
+    _, guard = _programs(spec)
+    if guard is None:
+        return True
+    try:
+        (held,) = bind(jit_call_p, [_value(x) for x in inputs], {"program": guard})
+    except Exception:  # what was recorded for other values may fail on these
+        return False
+    return not isinstance(held, Tracer) and bool(held)
+
+
+def call_program(spec: Specialisation, inputs: Sequence[Any]) -> list[Any]:
+    """Call the program of a specialisation that admits the inputs, some of them traced; return the output leaves."""
+    out = call(_programs(spec)[0], inputs)
+    return [x if isinstance(x, Tracer) else as_kind(x, kind) for x, kind in zip(out, spec.kinds, strict=True)]

@@ -23,7 +23,7 @@ from ..transforms.batching import BatchTrace, BatchTracer
 from ..transforms.collective_primitives import bound_trace, varies, vary
 from ..transforms.vmap import bound_axis, named_axes
 
-__all__ = ["Axis", "axes_key", "axes_of", "bound_axes", "lane_p", "mapped_over", "on_shared", "open_axes", "settle_axes"]
+__all__ = ["Axis", "axes_key", "axes_of", "bound_axes", "is_lane", "lane_p", "mapped_over", "on_shared", "open_axes", "settle_axes"]
 
 
 class Axis:
@@ -101,14 +101,22 @@ def _with_axes(eq: Equation, replace: Callable[[Any], Any]) -> Equation:
     return Equation(eq.primitive, eq.inputs, params, eq.outputs)
 
 
+def is_lane(x: Any) -> bool:
+    """Whether `x` is one entry per lane of an axis bound here, of a plain array."""
+    return (
+        isinstance(x, BatchTracer)
+        and isinstance(x.value, np.ndarray)
+        and any(trace is x._trace for _, trace in named_axes())
+    )
+
+
 def settle_axes(graph: Graph) -> Graph:
     """The program with an `Axis` in place of each trace, and of each constant that differs from lane to lane."""
     graph = with_axes(graph, lambda a: Axis(a.axis_name if isinstance(a, BatchTrace) else a.name, a.size))
-    named = {id(trace) for _, trace in named_axes()}
     lanes: list[Equation] = []
 
     def settled(x: Any) -> Any:
-        if not (isinstance(x, BatchTracer) and id(x._trace) in named and isinstance(x.value, np.ndarray)):
+        if not is_lane(x):
             return x
         trace: Any = x._trace
         var = graph.variable(aval_of(x))

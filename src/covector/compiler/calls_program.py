@@ -12,7 +12,6 @@ from ..core.errors import CustomRuleError
 from ..core.graph import Graph, Var
 from ..core.tracer import Tracer
 from ..core.values import Aval, aval_of
-from .backend import Executable, executable
 from .calls_axes import Axis, axes_of, bound_axes, settle_axes
 from .calls_derivatives import Derived, Source, Tape, batched, tangents
 
@@ -57,7 +56,7 @@ class Program:
         self.axes: tuple[Axis, ...] = axes_of(self.graph)
         self.reaches = _reaches(self.graph)
         self.lock = threading.RLock()
-        self._executable: Executable | None = None
+        self._executable: Any = None
         self._derived: dict[Any, Any] = {}
         _settle_constants(self.graph)
 
@@ -65,16 +64,18 @@ class Program:
         return f"Program({len(self.graph.inputs)} inputs, {len(self.graph)} operations)"
 
     def __reduce__(self) -> Any:
-        from .calls_pickle import checked
+        from .pickling import checked
 
         return Program, (checked(self.graph), self.threads)
 
     @property
-    def executable(self) -> Executable:
+    def executable(self) -> Any:
         """The machine code."""
         if self._executable is None:
             with self.lock:
                 if self._executable is None:
+                    from .backend import executable
+
                     self._executable = executable(self.graph, threads=self.threads)
         return self._executable
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..core.graph import Var
 from . import math as functions
+from .entry import entry_text, layout
 from .definitions import Check, Dot, Host, Repeat, Scan, Update
 from .fuse import fuse
 from .index import Index, Symbol
@@ -18,7 +19,9 @@ from .scope import Scope, strides_of
 
 __all__ = ["Module", "emit"]
 
+PROGRAM = '@"cv.program.1"'
 _INLINE = 64  # iterations up to which a loop nest becomes part of the program's function
+_RELEASE = 20_000  # loop iterations from which other Python threads may run meanwhile
 _ATTRIBUTES = 'nounwind "prefer-vector-width"="512" "no-trapping-math"="true"'
 
 
@@ -259,7 +262,7 @@ def _repeat(f: _Function, step: Repeat) -> None:
 def emit(p: Plan) -> Module:
     """Return the LLVM IR of a planned program."""
     module = Module(p)
-    main = _Function(module, p, '@"cv.program"')
+    main = _Function(module, p, PROGRAM)
     main.write()
     module.arena = p.arena
     inputs = len(p.fused.lowered.graph.inputs)
@@ -276,6 +279,10 @@ def emit(p: Plan) -> Module:
         'define i64 @"cv.main"(ptr %inputs, ptr %outputs, ptr %arena, ptr %const, ptr %host, ptr %error) #0 {\n'
         f"  {body}\n}}"
     )
+    release = p.work > _RELEASE
+    inputs_ = [v.aval for v in p.fused.lowered.graph.inputs]
+    if layout() is not None:
+        entry += "\n" + entry_text(inputs_, len(p.outputs), p.arena, release)
     known = {line.split("@")[1].split("(")[0] for line in module.declared}
     library = functions.module(sorted(module.wanted), declared=known) if module.wanted else ""
     module.text = "\n".join(

@@ -42,7 +42,7 @@ def fast_call(variants: Variants, found: Found, given: Arguments) -> Callable[..
             hidden: Any = ()
             if read is not None:
                 hidden = read(fun, ())
-                if hidden is None:
+                if type(hidden) is not tuple:
                     return MISMATCH
             out = run(args, hidden)
             if out is not MISMATCH:
@@ -73,7 +73,7 @@ def fast_call(variants: Variants, found: Found, given: Arguments) -> Callable[..
         hidden: Any = ()
         if read is not None:
             hidden = read(fun, ())
-            if hidden is None:
+            if type(hidden) is not tuple:
                 return MISMATCH
         out = run(leaves, hidden)
         if out is not MISMATCH:

@@ -58,16 +58,31 @@ class Limits:
             if changed is not None and (not changed[1] or len(environment.table) >= WARN_AFTER_SHAPES):
                 self._warn(f"{len(environment.table)} times because {changed[0]}")
 
+    def warn_of_size(self) -> None:
+        """Say that the function reaches too many objects."""
+        self._once(
+            f"jit({fun_name(self.fun)}) runs as plain Python, because too many objects are reached by the function to "
+            f"look at in every call; pass what it needs as arguments"
+        )
+
+    def warn_of_effect(self, place: str) -> None:
+        """Say that the function assigns to something outside of it."""
+        self._once(
+            f"jit({fun_name(self.fun)}) runs as plain Python, because it assigns to {place!r} outside of it; return the "
+            f"new value instead, or write into the array: {place}[...] = value"
+        )
+
     def _warn(self, reason: str) -> None:
+        self._once(
+            f"jit({fun_name(self.fun)}) was compiled again {reason}. After {STOP_AFTER} times it runs as plain Python."
+        )
+
+    def _once(self, message: str) -> None:
         with self._lock:
             if self._warned:
                 return
             self._warned = True
-        warnings.warn(
-            f"jit({fun_name(self.fun)}) was compiled again {reason}. After {STOP_AFTER} times it runs as plain Python.",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
 
 
 def _reason(new: Specialisation, old: Specialisation) -> str:

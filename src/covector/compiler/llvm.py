@@ -12,6 +12,7 @@ what is called may lie anywhere in the address space. Closing the engine gives e
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import threading
@@ -90,7 +91,9 @@ def add_symbol(name: str, address: int) -> None:
 
 def has_symbol(name: str) -> bool:
     """Tell whether code that refers to `name` can be linked."""
-    return name in _SYMBOLS or binding.address_of_symbol(name) is not None
+    if name in _SYMBOLS or binding.address_of_symbol(name) is not None:
+        return True
+    return os.name == "posix" and hasattr(ctypes.CDLL(None), name)  # LLVM looks there only when it links
 
 
 @cache

@@ -285,7 +285,9 @@ def _try(lowered: Lowered, definition: Definition, out: Any) -> None:
         if isinstance(definition, Map):
             definition.rule(*origin)
         elif isinstance(definition, Reduce) and 0 not in definition.extent:
-            definition.rule(origin, [Index(0)] * len(definition.extent))
+            value = definition.rule(origin, [Index(0)] * len(definition.extent))
+            if isinstance(value, Complex) and definition.how not in ("add", "mul"):
+                raise Unsupported("an order of complex numbers")
     finally:
         lowered.scope = None  # type: ignore[assignment]
 

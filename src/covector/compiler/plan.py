@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -43,6 +44,12 @@ class Plan:
     constants : list
         The arrays that the program reads.
     """
+
+    @property
+    def work(self) -> int:
+        """Loop iterations of all steps, roughly; a step that is no loop of ours counts as long."""
+        long = 1 << 20
+        return sum([math.prod(s.space) if isinstance(s, Kernel) else long for s in self.steps])
 
     def __init__(self, fused: Fused) -> None:
         self.fused = fused

@@ -13,7 +13,7 @@ from ..core.values import is_weak
 from ..core.views import is_view
 from .tracing import JitScalar, JitTracer
 
-__all__ = ["ARRAY", "PYTHON", "SCALAR", "kinds_of"]
+__all__ = ["ARRAY", "PYTHON", "SCALAR", "as_kind", "kinds_of"]
 
 ARRAY, SCALAR, PYTHON = "array", "scalar", "python"
 
@@ -69,3 +69,9 @@ def _is_array(x: Any, made: dict[int, Equation], arrays: set[int]) -> bool:
         if type(x) is Var and x.shape:
             return True
     return isinstance(x, np.ndarray)
+
+
+def as_kind(x: Any, kind: str) -> Any:
+    """Return the plain value `x` as what a function's output is: an array, a NumPy scalar or a Python number."""
+    x = np.asarray(x)
+    return x.item() if kind == PYTHON else x[()] if kind == SCALAR else x

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from ..core.graph import Graph
-from .rolling.demand import demands
-from .rolling.periods import LEAST_LENGTH, Stretch, periods, stretches
+from .rolling.periods import LEAST_LENGTH, Stretch, chosen, periods, stretches
 from .rolling.runs import Run, find_run
 from .rolling.stitching import stitched
 from .rolling.table import Table
 
 __all__ = ["roll"]
 
-_ATTEMPTS = 8
+_ATTEMPTS = 400
 
 
 def roll(graph: Graph) -> Graph:
@@ -57,19 +56,28 @@ def _rolled_once(graph: Graph) -> Graph | None:
     if len(graph) < LEAST_LENGTH:
         return None
     table = Table(graph)
-    candidates = periods(table.sharp)
+    runs = _runs(table)
+    return stitched(table, runs) if runs else None
+
+
+def _runs(table: Table) -> list[Run]:
+    """Find the runs of a program, those with the shortest blocks first where there is a choice."""
+    found = stretches(table.tokens, periods(table.tokens, *table.sharp))
     refused: set[Stretch] = set()
+    last: list[Stretch] = []
+    runs: list[Run] = []
     for _ in range(_ATTEMPTS):
-        runs: list[Run] = []
-        before = len(refused)
-        for stretch in stretches(table.tokens, candidates, refused):
+        now = chosen(found, refused)
+        same = next((i for i, (a, b) in enumerate(zip(now, last, strict=False)) if a != b), min(len(now), len(last)))
+        # What is found in a stretch depends on those before it, which have stayed.
+        runs = runs[:same]
+        for stretch in now[len(runs) :]:
             run = find_run(table, stretch, runs)
             if run is None:
                 refused.add(stretch)
-            else:
-                runs.append(run)
-        if len(refused) == before:
+                break
+            runs.append(run)
+        else:
             break
-    if not runs:
-        return None
-    return stitched(table, runs, demands(table, runs))
+        last = now[: len(runs)]
+    return runs

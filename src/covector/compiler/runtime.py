@@ -12,12 +12,14 @@ import numpy as np
 from ..core.graph import Var
 from ..core.primitive import bind
 from .emit import Module
+from .entry import ON_STACK, builtin, context, layout
 
 __all__ = ["Native"]
 
 _MAIN = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 6)
 _HOST = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)
 _local = threading.local()
+_empty = np.empty
 
 
 class Native:
@@ -44,8 +46,31 @@ class Native:
         self.hosts = [_HostCall(eq) for eq in module.hosts]
         self.callback = _HOST(self._host)
         self.host = ctypes.cast(self.callback, ctypes.c_void_p) if self.hosts else None
+        self.big = self.arena > ON_STACK
+        self.fast: Any = None
+        if layout() is not None:
+            self.context = context(inputs, self.constants, self.host.value or 0 if self.host else 0)
+            self.fast, self._method = builtin(code.address("cv.call"), self.context)
 
     def __call__(self, arrays: Sequence[Any]) -> list[Any]:
+        """Run the program on arrays, or numbers, of the shapes and dtypes of the inputs; return new arrays."""
+        if self.fast is not None:
+            outs = [_empty(s, d) for s, d in self.outputs]
+            if self.big:
+                try:
+                    arena = self.arenas.pop()
+                except IndexError:
+                    arena = _aligned(self.arena)
+                rc = self.fast(*arrays, *outs, arena)
+                self.arenas.append(arena)
+            else:
+                rc = self.fast(*arrays, *outs)
+            if not rc:
+                return outs
+        return self.any_layout(arrays)
+
+    def any_layout(self, arrays: Sequence[Any]) -> list[Any]:
+        """Like a call, for arrays that are not laid out in order, and to find out about errors."""
         ins = [np.ascontiguousarray(a, dtype=d) for a, (_, d) in zip(arrays, self.inputs, strict=True)]
         outs = [np.empty(s, d) for s, d in self.outputs]
         n_in, n_out = len(ins), len(outs)

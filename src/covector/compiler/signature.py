@@ -13,6 +13,8 @@ from ..core.buffer import plain_of
 from ..core.tracer import Tracer, concrete
 from ..core.values import Aval, aval_of, dtype_of, is_weak, shape_of
 from ..transforms.arguments import check_leaf, fun_name
+from ..transforms.vmap import named_axes
+from .calls_axes import axes_key
 from .specialise import Input
 
 __all__ = ["Arguments", "Static", "as_input", "leaf_key", "parameters", "plain_leaf", "static_key"]
@@ -111,7 +113,11 @@ def leaf_key(x: Any) -> Hashable | None:
     if kind in _PYTHON:
         return kind if kind is not int or x in _INT64 else None
     if isinstance(x, Tracer):
-        return (x.dtype, x.shape)
+        # As of the number or array that is followed, so that both share a program.
+        value = concrete(x)
+        if value is not None and np.shape(value) == x.shape:
+            return leaf_key(value)
+        return (x.dtype, x.shape) if x.shape else x.dtype.type
     if isinstance(x, np.generic):
         return kind if x.dtype.kind in _NUMBERS else None
     if isinstance(x, _ndarray):
@@ -127,9 +133,8 @@ def as_input(x: Any) -> Input:
     value = concrete(x)
     example = value if value is not None and np.shape(value) == shape_of(x) else None
     aval = aval_of(x)
-    return Input(
-        Aval(aval.shape, aval.dtype), example, weak=is_weak(x), is_array=isinstance(x, _ndarray) and not x.shape
-    )
+    is_array = isinstance(example, _ndarray) and not aval.shape
+    return Input(Aval(aval.shape, aval.dtype), example, weak=is_weak(example), is_array=is_array)
 
 
 class Arguments:
@@ -175,6 +180,8 @@ class Arguments:
                 self.leaves.append(x)
                 self.places.append(i)
             keys.append(key)
+        if named_axes():
+            keys.append(("axes", axes_key()))
         self.key = (self.treedef, *keys)
         self.fixed_key = tuple([k[-1] for k in keys if type(k) is tuple and k[0] is _FIXED]) if self.fixed else ()
 

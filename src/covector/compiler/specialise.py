@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core import tree
-from ..core.graph import Graph, Var
+from ..core.graph import Graph
 from ..core.values import Aval
 from ..core.views import is_written
 from ..transforms.arguments import output_leaves
@@ -59,6 +59,8 @@ class Specialisation:
         leaves, then the hidden ones.
     guards : list of Guard
         What the program takes for granted.
+    guarded : Graph or None
+        The program with one more output, which tells whether the guards hold; None where there are none.
     treedef : PyTreeSpec
         Structure of the output.
     kinds : list of str
@@ -72,15 +74,14 @@ class Specialisation:
     """
 
     __slots__ = (
-        "_check",
         "_executable",
-        "_guarded",
         "_lock",
         "_others",
         "_plain",
         "count",
         "donate",
         "graph",
+        "guarded",
         "guards",
         "kinds",
         "program",
@@ -105,9 +106,8 @@ class Specialisation:
         self.donate: tuple[int, ...] = ()
         self.seconds: dict[str, float] = {}
         self.program: Any = None
-        self._guarded = guarded
+        self.guarded = guarded
         self._executable: Any = None
-        self._check: Any = None
         self._lock = threading.Lock()
         self._others = [(i, k == PYTHON) for i, k in enumerate(kinds) if k != ARRAY]
         # One array out, in no structure: the case to be fast in.
@@ -126,7 +126,7 @@ class Specialisation:
                     from .backend import executable
 
                     start = time.perf_counter()
-                    graph = self.graph if self._guarded is None else self._guarded
+                    graph = self.graph if self.guarded is None else self.guarded
                     self._executable = executable(graph, threads=self.threads, donate=self.donate)
                     self.seconds["compile"] = time.perf_counter() - start
         return self._executable
@@ -138,7 +138,7 @@ class Specialisation:
             code = self.executable
         if self.watched is not None:
             hidden = ()
-        if self._guarded is None:
+        if self.guarded is None:
             out = code(*arrays, *hidden)
             if self._plain:
                 return out[0]
@@ -163,32 +163,13 @@ class Specialisation:
     def force(self, arrays: Sequence[Any], hidden: Sequence[Any] = ()) -> Any:
         """Run on plain arrays, whether the guards hold or not."""
         out = self.executable(*arrays, *(() if self.watched is not None else hidden))
-        if self._guarded is not None:
+        if self.guarded is not None:
             out.pop()
         return self._finished(out, hidden)
 
     def code_seconds(self) -> dict[str, float]:
         """The seconds that each stage of the compilation took, if there was one."""
         return {} if self._executable is None else self._executable.seconds
-
-    def admits(self, arrays: Sequence[Any]) -> bool:
-        """Whether the guards hold for all inputs, argument leaves and hidden ones."""
-        if self._guarded is None:
-            return True
-        if self._check is None:
-            with self._lock:
-                if self._check is None:
-                    from .backend import executable
-
-                    graph = Graph()
-                    graph.count, graph.inputs = self._guarded.count, self._guarded.inputs
-                    graph.outputs = self._guarded.outputs[-1:]
-                    graph.equations = _needed(self._guarded)
-                    self._check = executable(graph, threads=self.threads)
-        try:
-            return bool(self._check(*arrays)[0])
-        except Exception:
-            return False
 
     def same_guards(self, other: Specialisation) -> bool:
         """Whether `other` takes the same for granted."""
@@ -209,17 +190,6 @@ class Specialisation:
     def finish(self, leaves: Sequence[Any]) -> Any:
         """Put output leaves, traced or not, into the structure of the output."""
         return tree.unflatten(self.treedef, list(leaves)[: self.count])
-
-
-def _needed(graph: Graph) -> list[Any]:
-    """The equations that the last output depends on."""
-    wanted = {x.index for x in graph.outputs[-1:] if type(x) is Var}
-    kept = []
-    for eq in reversed(graph.equations):
-        if any(v.index in wanted for v in eq.outputs):
-            kept.append(eq)
-            wanted.update(x.index for x in eq.inputs if type(x) is Var)
-    return kept[::-1]
 
 
 def specialise(

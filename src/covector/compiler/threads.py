@@ -87,10 +87,6 @@ class threads:
     >>> @cv.threads(2)
     ... def work():
     ...     pass
-
-    Notes
-    -----
-    Results do not depend on the number of threads: loops are cut in the same way for any number.
     """
 
     def __init__(self, count: int) -> None:

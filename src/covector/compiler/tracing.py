@@ -24,6 +24,7 @@ from ..core.surface import TracedArray, TracedNumber
 from ..core.tracer import Tracer, snapshot
 from ..core.values import WEAK_FAMILIES, Aval, aval_of, dtype_of, is_weak
 from ..transforms.grad_mode import blocked_level
+from .calls_axes import is_lane
 from .guards import Guard, question
 
 __all__ = ["JitTrace", "JitTracer"]
@@ -315,7 +316,7 @@ class JitTrace(GraphTrace):
             if isinstance(x, JitTracer) and x._trace is self:
                 return x._var
             x = snapshot(x)
-            self.foreign |= isinstance(x, Tracer)
+            self.foreign |= isinstance(x, Tracer) and not is_lane(x)
         if not isinstance(x, _ndarray) or not (x.flags.writeable or x.base is not None):
             return x
         # One copy for all uses of an array, as long as nobody writes to it in between.

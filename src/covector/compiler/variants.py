@@ -11,10 +11,14 @@ import numpy as np
 from ..core import tree
 from ..core.errors import CovectorError
 from ..core.tracer import Tracer, concrete
+from ..transforms.vmap import named_axes
+from .calls import admits, call_program
 from .closures import Environment
 from .limits import Limits
+from .reach import TooMuchError
 from .signature import Arguments, Static, as_input, plain_leaf
 from .specialise import MISMATCH, ForeignValueError, Specialisation, specialise
+from .substitution import SideEffectError
 
 __all__ = ["CacheInfo", "Found", "Variants"]
 
@@ -91,13 +95,17 @@ class Variants:
         group = self._groups.get(given.fixed_key, ())
         for environment in group:
             hidden = environment.read(self.fun, given.fixed)
-            if hidden is not None:
+            if type(hidden) is tuple:
                 return environment, hidden
         if group and not self._limits.allow_environment(group, self.fun, given.fixed):
             raise _UncachedError
-        environment = Environment(self.fun, given.fixed)
+        try:
+            environment = Environment(self.fun, given.fixed)
+        except TooMuchError:
+            self._limits.warn_of_size()
+            raise _UncachedError from None
         hidden = environment.read(self.fun, given.fixed)
-        if hidden is None:
+        if type(hidden) is not tuple:
             raise _UncachedError  # somebody changes it right now
         with self._lock:
             self._groups[given.fixed_key] = [environment, *self._groups.get(given.fixed_key, ())]
@@ -107,7 +115,7 @@ class Variants:
         """Call the function on plain arguments; return the output, and the specialisation unless there was none."""
         try:
             environment, hidden = self.environment(given)
-            if any(isinstance(x, Tracer) for x in hidden):
+            if any(isinstance(x, Tracer) for x in hidden) or named_axes():
                 return self.call_traced(given), None
             arrays = [plain_leaf(x) for x in given.leaves]
             while True:
@@ -139,12 +147,10 @@ class Variants:
         """
         environment, hidden = self.environment(given)
         inputs = [*given.leaves, *hidden]
-        examples = [as_input(x).example for x in inputs]
-        known = all(x is not None for x in examples)
         while True:
             bucket = environment.table.get(given.key, ())
             for spec in bucket:
-                if not spec.guards or (known and spec.admits([plain_leaf(x) for x in examples])):
+                if admits(spec, inputs):
                     return Found(environment, spec), inputs
             spec = self._make_once(environment, given, hidden, bucket)
             if spec is not None:
@@ -156,10 +162,9 @@ class Variants:
             (_, spec), inputs = self.find(given)
             if spec.written or any(concrete(x) is None for x in inputs):
                 raise _UncachedError
-            from .calls import call_program
-        except (_UncachedError, ImportError, CovectorError):
+        except (_UncachedError, CovectorError):
             return given.call(self.fun, self.static, given.leaves, given.fixed)
-        return spec.finish(call_program(self, spec, inputs))
+        return spec.finish(call_program(spec, inputs))
 
     def call_eagerly(self, given: Arguments) -> Any:
         """Call the function as Python; as machine code would, it leaves arguments as they are and returns copies."""
@@ -229,8 +234,11 @@ class Variants:
         closed = [as_input(x) for x in hidden]
 
         def call(leaves: list[Any], tracers: list[Any]) -> Any:
-            fun, fixed = environment.substitute(self.fun, given.fixed, tracers)
-            return given.call(fun, self.static, leaves, fixed)
+            made = environment.substitution(tracers)
+            fun, fixed = environment.copies(made, self.fun, given.fixed)
+            out = given.call(fun, self.static, leaves, fixed)
+            made.check_effects()
+            return out
 
         def plain(leaves: list[Any], tracers: list[Any]) -> Any:
             return given.call(self.fun, self.static, leaves, given.fixed)
@@ -239,6 +247,9 @@ class Variants:
             return specialise(plain, inputs, [], self.fun)
         try:
             return specialise(call, inputs, closed, self.fun)
+        except SideEffectError as error:
+            self._limits.warn_of_effect(str(error))
+            raise _UncachedError from None
         except Exception:
             # Something takes plain arrays only (np.asarray, an object of SciPy's), so they become constants.
             spec = specialise(plain, inputs, [], self.fun)

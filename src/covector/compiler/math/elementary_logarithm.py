@@ -32,7 +32,7 @@ _LOG10_E = {
     "f32": (single(0.4342944819032518), -1.0103049952192578e-08),
 }
 # above this, arcsinh x and arccosh x are log 2x to the last bit
-_HUGE = {"f64": 2.0**28, "f32": 2.0**13}
+_HUGE = {"f64": 2.0**57, "f32": 2.0**28}
 
 
 def split(c: Code, x: Value) -> tuple[Value, Value, Value]:
@@ -112,9 +112,9 @@ def log1p_formula(c: Code, x: Value) -> Value:
     k, m, exponent = split(c, u)
     near = k.equals(0.0)
     f = c.select(near, x, m - 1.0)
-    scale = c.from_bits((2 * c.format.bias + 1 - exponent) << c.format.fraction)
+    half_scale = c.from_bits((2 * c.format.bias + 2 - exponent) << c.format.fraction)  # 2^(1 - k), k up to bias + 1
     inverse = c.fma(c.fma(1.0 - f, f, -1.0), f, 1.0)
-    return _sum(c, k, f, c.select(near, 0.0, lost * scale * inverse))
+    return _sum(c, k, f, c.select(near, 0.0, lost * 0.5 * half_scale * inverse))
 
 
 @scalar("log1p", f64=1.0, f32=1.0)

@@ -7,7 +7,7 @@ import math
 from . import coefficients_special as coefficients
 from .writer import Code, Value, encoding, single
 
-__all__ = ["cosine_over_sine", "log_parts", "sine_pi_over", "square_error"]
+__all__ = ["cosine_over_sine", "log_parts", "sinc_near"]
 
 _LN2 = "0.693147180559945309417232121458176568"
 
@@ -56,14 +56,9 @@ def log_parts(code: Code, x: Value, *, subnormal: bool = False) -> tuple[Value, 
     return high, error + code.fma(exponent, tail, code.fma(s_error, 2.0, rest))
 
 
-def square_error(code: Code, x: Value) -> tuple[Value, Value]:
-    """(s, e) with s = fl(x²) and s + e = x²."""
-    return code.two_product(x, x)
-
-
-def sine_pi_over(code: Code, r: Value) -> Value:
-    """sin(πr)/r for |r| ≤ 1/2."""
-    return code.polynomial(r * r, coefficients.SINE_PI[code.ctype])
+def sinc_near(code: Code, r: Value) -> Value:
+    """sin(πr)/(πr) for |r| ≤ 1/2."""
+    return code.polynomial(r * r, coefficients.SINC[code.ctype])
 
 
 def cosine_over_sine(code: Code, r: Value) -> Value:

@@ -36,7 +36,9 @@ def _unscaled(c: Code, x: Value, order: int) -> Value:
     size = abs(x)
     # A part of the exponent goes into a factor, so that exp does not overflow before the function does.
     part = 64.0 if c.ctype == "f64" else 16.0
-    far = c.call("exp", size - part) * (_far(c, size, order) * math.exp(part))
+    large = size >= part
+    factor = c.select(large, math.exp(part), 1.0)
+    far = c.call("exp", size - c.select(large, part, 0.0)) * (_far(c, size, order) * factor)
     far = c.copysign(far, x) if order else far
     return c.select(size < 8.0, _near(c, x, order), far)
 

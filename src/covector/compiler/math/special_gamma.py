@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from . import coefficients_special as coefficients
-from .parts import cosine_over_sine, log_parts, sine_pi_over
+from .parts import cosine_over_sine, log_parts, sinc_near
 from .registry import scalar
 from .writer import Code, Value, single
 
@@ -40,8 +40,8 @@ def gammaln(c: Code, x: Value) -> Value:
     value = c.select(large, far, near)
 
     r = z - c.rint(z)
-    above = c.select(below_half, c.fma(z, math.pi, math.pi), math.pi)
-    under = abs(r) * sine_pi_over(c, r) * c.select(below, 1.0, z)
+    above = c.select(below_half, z + 1.0, 1.0)
+    under = abs(r) * sinc_near(c, r) * c.select(below, 1.0, z)  # of sin(πr)/π: π cancels
     value = c.select(negative, c.call("log", above / under) - value, value)
     infinite = (z.equals(math.inf)) | (x.equals(0.0))
     return c.select(infinite, math.inf, value)
@@ -82,46 +82,61 @@ def trigamma(c: Code, x: Value) -> Value:
     negative = x < 0.0
     y = c.select(negative, 1.0 - x, x)
     small, large = y < 1.0, y >= 3.0
-    product = c.polynomial(y - c.select(small, 1.0, 2.0), coefficients.TRIGAMMA_NEAR[c.ctype])
-    # ψ'(y + 1) + 1/y² = (y² · polynomial + (y + 1)²)/(y (y + 1))².
-    above = c.select(small, c.fma(y * y, product, (y + 1.0) * (y + 1.0)), product)
-    under = c.select(large, y - 0.5, c.select(small, c.fma(y, y, y), y))
-    inverse = 1.0 / under
+    w = c.select(small, y + 1.0, y)
+    near = c.polynomial(w - 2.0, coefficients.TRIGAMMA_NEAR[c.ctype]) / (w * w)
+    # ψ'(y) = ψ'(y + 1) + 1/y²; or the variable of the series.
+    inverse = 1.0 / c.select(large, y - 0.5, y)
     square = inverse * inverse
+    near = c.select(small, near + square, near)
     far = c.fma(inverse * square, c.polynomial(square, coefficients.TRIGAMMA_REST[c.ctype]), inverse)
-    value = c.select(large, far, above * inverse * inverse)
+    value = c.select(large, far, near)
 
     r = x - c.rint(x)
-    sine = r * sine_pi_over(c, r)
-    root = math.pi / sine
+    root = 1.0 / (r * sinc_near(c, r))  # π/sin(πx)
     return c.select(negative, c.fma(root, root, -value), value)
 
 
-@scalar("gamma", f64=4, f32=4)
+# Beyond these, Γ is infinite.
+_LARGEST = {"f64": 171.62437695630272, "f32": 35.040096282958984}
+
+
+@scalar("gamma", f64=5, f32=5)
 def gamma(c: Code, x: Value) -> Value:
-    """exp of `gammaln` in two parts, z = |x| below 5/2 by recurrence, of a negative number by reflection."""
+    """exp of a logarithm in two parts: by Stirling's series, or below 5/2 of Γ(2 + t), to be divided.
+
+    Of a negative number the reflection Γ(-z) = π/(-z sin(πz) Γ(z)) (DLMF 5.5.3) with exp of minus the logarithm.
+    """
     z = abs(x)
     large, below_half, below = z >= 2.5, z < 0.5, z < 1.25
     negative = x < 0.0
     t = z - c.select(below_half, 0.0, c.select(below, 1.0, 2.0))
     near = t * c.polynomial(t, coefficients.LOGGAMMA_NEAR[c.ctype])
+
     bounded = c.at_most(z, 200.0 if c.ctype == "f64" else 50.0)
-    high, low = log_parts(c, bounded)
+    high, low = c.quick_two_sum(*log_parts(c, bounded))
     inverse = 1.0 / bounded
     middle = bounded - 0.5
     rest = c.fma(inverse, c.polynomial(inverse * inverse, coefficients.STIRLING_REST[c.ctype]), _STIRLING)
     main, error = c.two_product(middle, high - 1.0)
-    main, more = c.quick_two_sum(c.select(large, main, near), c.select(large, rest, 0.0))
+    main, more = c.two_sum(main, rest)
     error = c.select(large, more + c.fma(middle, low, error), 0.0)
-    power = c.call("exp", c.select(negative, -main, main))
+    main = c.select(large, main, near)
+
+    # The reciprocal of a large Γ is subnormal where the result is not: exp(part) is taken off at the end.
+    deepest, part = (600.0, 64.0) if c.ctype == "f64" else (60.0, 16.0)
+    deep = negative & (main > deepest)
+    power = c.call("exp", c.select(negative, c.select(deep, part, 0.0) - main, main))
+    power = c.at_most(power, c.format.largest)
     power = c.fma(power, c.select(negative, -error, error), power)
-    # Γ(z) = power/taken, and Γ(-z) = π/(-z sin(πz) Γ(z)), whose power is inverse.
-    r = z - c.rint(z)
-    odd = c.bits(c.rint(z) + c.format.rounder) << (c.format.bits - 1)
-    sine = c.from_bits(c.bits(r * sine_pi_over(c, r)) ^ odd)
+
+    whole = c.rint(z)
+    r = z - whole
+    odd = c.bits(c.at_most(whole, c.format.rounder) + c.format.rounder) << (c.format.bits - 1)
+    sine = c.from_bits(c.bits(r * sinc_near(c, r)) ^ odd)
     taken = c.select(below_half, c.fma(z, z, z), c.select(below, z, 1.0))
-    kept = c.select(below_half, z + 1.0, 1.0)
-    reflected = power * math.pi * kept / (-sine * c.select(below, 1.0, z))
+    reflected = power * c.select(below_half, z + 1.0, 1.0) / (-sine * c.select(below, 1.0, z))
+    reflected = reflected * c.select(deep, math.exp(-part), 1.0)
     value = c.select(negative, reflected, power / taken)
     value = c.select(negative & r.equals(0.0), math.nan, value)
-    return c.select(x.equals(0.0), c.copysign(math.inf, x), c.select(x.equals(math.inf), math.inf, value))
+    value = c.select(x > _LARGEST[c.ctype], math.inf, value)
+    return c.select(x.equals(0.0), c.copysign(math.inf, x), value)

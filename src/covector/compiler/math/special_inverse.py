@@ -13,10 +13,10 @@ def _quantile(c: Code, square: Value) -> Value:
     """erfinv(x)/x, given `square` = -log(1 - x²), by three polynomials: in it, or in its root s (Giles 2010)."""
     s = c.sqrt(square)
     near = c.polynomial(square - 3.0, coefficients.QUANTILE_NEAR[c.ctype])
-    middle = c.polynomial(s - 3.75, coefficients.QUANTILE_MIDDLE[c.ctype])
-    ratio = (s - 12.0) / (s + 12.0)
-    far = s * c.polynomial(ratio, coefficients.QUANTILE_FAR[c.ctype])
-    return c.select(square < 6.25, near, c.select(s < 5.0, middle, far))
+    ratio = (s - 4.0) / (s + 4.0)
+    middle = c.polynomial(ratio, coefficients.QUANTILE_MIDDLE[c.ctype])
+    far = c.polynomial(ratio - 0.5, coefficients.QUANTILE_FAR[c.ctype])
+    return c.select(square < 6.25, near, s * c.select(s < 5.5, middle, far))
 
 
 @scalar("erfinv", f64=3, f32=3)

@@ -9,7 +9,8 @@ import numpy as np
 from ...control.loop import loop_p
 from ...core.graph import Equation, Graph, Var
 from ...core.values import Aval, aval_of, is_weak
-from .places import emit, moving, swept
+from ..keys import frozen
+from .places import Spot, emit, moving, swept
 from .runs import Column, Run
 from .table import INDEXED, literal_dtype
 
@@ -170,31 +171,34 @@ class _Maker:
         places = self._in_order(places)
         moved = np.flatnonzero((places != places[0]).any(0))
         if len(moved) == 1 and type(inputs[0]) is Outer and eq.primitive.name in ("slice", "read"):
-            at = int(moved[0])
-            entry = [k for k, e in enumerate(eq.params["index"]) if e is not None][at]
-            steps = np.diff(places[:, at])
-            if type(eq.params["index"][entry]) is int and (steps == steps[0]).all():
-                x, first, step = inputs[0].value, int(places[0, at]), int(steps[0])
-                key = ("swept", getattr(x, "index", id(x)), entry, first, step, places[0].tobytes(), eq.outputs[0].shape)
-                if key in self.known:
-                    return self.known[key]
-                array = swept(self.outer, eq, x, entry, first, step, self.run.count)
-                if array is not None:
-                    return self._sequence(array, key)
-        spots = [self._place(column) if k in moved else int(column[0]) for k, column in enumerate(places.T)]
+            array = self._swept(eq, inputs[0].value, int(moved[0]), places)
+            if array is not None:
+                return array
+        spots = [self._spot(column) if k in moved else int(column[0]) for k, column in enumerate(places.T)]
         return moving(self.body, eq, [self._inside(x) for x in inputs], spots)
 
-    def _place(self, values: Any) -> Var:
-        """An integer that takes the `values` one after the other."""
-        steps = np.diff(values)
-        first, step = int(values[0]), int(steps[0])
-        if (steps != step).any():
-            return self._sequence(np.array(values), ("places", values.tobytes()))
-        key = ("place", first, step)
+    def _swept(self, eq: Equation, x: Any, at: int, places: Any) -> Any:
+        """The element of a sequence for an array that is read at a place that moves in equal steps; else None."""
+        first, step = int(places[0, at]), int(places[1, at] - places[0, at])
+        if (np.diff(places[:, at]) != step).any():
+            return None
+        entry = [k for k, e in enumerate(eq.params["index"]) if e is not None][at]
+        of = x.index if type(x) is Var else self.table.reference(x)
+        key = ("swept", type(x), of, frozen(eq.params["index"], []), entry, first, step)
         if key not in self.known:
-            x = self.index if step == 1 else emit(self.body, "multiply", self.index, np.int64(step))
-            self.known[key] = x if first == 0 else emit(self.body, "add", x, np.int64(first))
-        return self.known[key]  # type: ignore[no-any-return]
+            array = swept(self.outer, eq, x, entry, first, step, self.run.count)
+            self.known[key] = None if array is None else self._sequence(array, ("sweep", key))
+        return self.known[key]
+
+    def _spot(self, values: Any) -> Spot:
+        """A place that takes the `values` one after the other."""
+        first, step = int(values[0]), int(values[1] - values[0])
+        if (np.diff(values) != step).any():
+            return Spot(self._sequence(np.array(values), ("places", values.tobytes())), 0)
+        key = ("times", step)
+        if key not in self.known:
+            self.known[key] = self.index if step == 1 else emit(self.body, "multiply", self.index, np.int64(step))
+        return Spot(self.known[key], first)
 
     def _backwards(self) -> bool:
         """Whether the loop had best run against the order of what it reads: most of it then needs no reversing."""

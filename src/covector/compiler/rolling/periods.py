@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from .table import scrambled
 
-__all__ = ["LEAST_COUNT", "LEAST_LENGTH", "Stretch", "periods", "stretches"]
+__all__ = ["LEAST_COUNT", "LEAST_LENGTH", "Stretch", "chosen", "periods", "stretches"]
 
 LEAST_COUNT = 8
 """Repetitions from which on a loop is worth it."""
@@ -18,7 +19,7 @@ LEAST_LENGTH = 64
 """Equations from which on a loop is worth it."""
 
 _LONGEST = 128
-_CANDIDATES = 24
+_CANDIDATES = 12
 
 
 class Stretch(NamedTuple):
@@ -29,22 +30,22 @@ class Stretch(NamedTuple):
     period: int
 
 
-def periods(tokens: Any) -> list[int]:
+def periods(*sequences: Any) -> list[int]:
     """Return the distances at which many tokens are followed by the same, smallest first.
 
     In a loop whose body has a token that occurs once, that token is one period from its next occurrence. Where every
     token occurs several times a few of them together do not, so short sequences of tokens are looked at as well.
     """
-    n = len(tokens)
-    total = np.zeros(n // LEAST_COUNT + 1, np.int64)
-    for words in _words(tokens):
-        order = np.argsort(words, kind="stable")
-        same = words[order[1:]] == words[order[:-1]]
-        distances = (order[1:] - order[:-1])[same]
-        distances = distances[distances < len(total)]
-        total = np.maximum(total, np.bincount(distances, minlength=len(total)))
-    best = np.argsort(-total, kind="stable")[:_CANDIDATES]
-    return sorted(int(m) for m in best if m and total[m] >= LEAST_LENGTH // 2)
+    found: set[int] = set()
+    for tokens in sequences:
+        for words in _words(tokens):
+            order = np.argsort(words, kind="stable")
+            same = words[order[1:]] == words[order[:-1]]
+            distances = (order[1:] - order[:-1])[same]
+            total = np.bincount(distances[distances <= len(tokens) // LEAST_COUNT], minlength=1)
+            best = np.argsort(-total, kind="stable")[:_CANDIDATES]
+            found.update(int(m) for m in best if total[m] >= LEAST_LENGTH // 2)
+    return sorted(found)
 
 
 def _words(tokens: Any) -> Iterator[Any]:
@@ -61,19 +62,35 @@ def _words(tokens: Any) -> Iterator[Any]:
             yield words
 
 
-def stretches(tokens: Any, candidates: list[int], refused: set[Stretch]) -> list[Stretch]:
-    """Return stretches that do not overlap, in order; where several do the one of shortest period is taken."""
-    taken = np.zeros(len(tokens) + 1, bool)
+def stretches(tokens: Any, candidates: list[int]) -> list[Stretch]:
+    """Return all stretches with one of the candidates as period, the shortest periods first."""
     found: list[Stretch] = []
     for m in candidates:
-        same = np.concatenate([[False], (tokens[m:] == tokens[:-m]) & ~taken[m:-1] & ~taken[: -m - 1], [False]])
-        edges = np.flatnonzero(same[1:] != same[:-1])
-        for start, end in edges.reshape(-1, 2).tolist():
-            stop = end + m
-            if end - start < max((LEAST_COUNT - 1) * m, LEAST_LENGTH - m) or taken[start:stop].any():
-                continue
-            stretch = Stretch(start, stop, m)
-            if stretch not in refused:
-                taken[start:stop] = True
-                found.append(stretch)
-    return sorted(found)
+        same = np.concatenate([[False], tokens[m:] == tokens[:-m], [False]])
+        edges = np.flatnonzero(same[1:] != same[:-1]).reshape(-1, 2)
+        long = edges[:, 1] - edges[:, 0] >= max((LEAST_COUNT - 1) * m, LEAST_LENGTH - m)
+        found += [Stretch(start, end + m, m) for start, end in edges[long].tolist()]
+    return found
+
+
+def chosen(found: list[Stretch], refused: set[Stretch]) -> list[Stretch]:
+    """Return parts of the stretches `found` that do not overlap, in order; shorter periods come first to their own."""
+    out: list[Stretch] = []
+    for whole in found:
+        for part in _free(whole, out):
+            if part.stop - part.start >= max(LEAST_COUNT * part.period, LEAST_LENGTH) and part not in refused:
+                insort(out, part)
+    return out
+
+
+def _free(whole: Stretch, taken: list[Stretch]) -> Iterator[Stretch]:
+    """The parts of a stretch outside of those `taken`, which are in order."""
+    start = whole.start
+    k = max(bisect_left(taken, whole) - 1, 0)
+    for other in list(taken[k:]):
+        if other.start >= whole.stop:
+            break
+        if other.stop > start:
+            yield Stretch(start, other.start, whole.period)
+            start = other.stop
+    yield Stretch(start, whole.stop, whole.period)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from ...core.primitive import PRIMITIVES, Primitive
 from ...core.values import aval_of
 from .table import entries, indexed_shape
 
-__all__ = ["emit", "moving", "swept"]
+__all__ = ["Spot", "emit", "moving", "swept"]
 
 _ALL = slice(None)
 
@@ -25,8 +25,15 @@ def emit(graph: Graph, name: str | Primitive, *inputs: Any, **params: Any) -> An
     return outputs if primitive.multiple else outputs[0]
 
 
+class Spot(NamedTuple):
+    """A place that moves: ``index + offset`` with a variable `index`."""
+
+    index: Var
+    offset: int
+
+
 def moving(graph: Graph, eq: Equation, inputs: list[Any], places: list[Any]) -> Any:
-    """Append to `graph` what `eq` does to `inputs` if the places in its index are `places`: integers or variables."""
+    """Append to `graph` what `eq` does to `inputs` if the places in its index are `places`: integers or spots."""
     indices, rest, rank = _indices(graph, eq, places)
     name, shape = eq.primitive.name, eq.outputs[0].shape
     if name == "write":
@@ -43,30 +50,31 @@ def _indices(graph: Graph, eq: Equation, places: list[Any]) -> tuple[list[Any], 
     """Index arrays for the leading axes, the entries of the index behind them, and the rank of the arrays."""
     full, shape = entries(eq), indexed_shape(eq)
     moved = iter(places)
-    head: list[tuple[Any, Any, int]] = []
     spots = [next(moved) if e is not None else None for e, _ in full]
     # Writing has no index behind the arrays, so there the arrays go on to the last entry that is not everything.
     through = eq.primitive.name in ("write", "unslice")
     last = max(
         k
         for k, (e, axis) in enumerate(full)
-        if type(spots[k]) is Var or (through and not _everything(e, shape[axis]))
+        if type(spots[k]) is Spot or (through and not _everything(e, shape[axis]))
     )
-    for (e, axis), spot in zip(full[: last + 1], spots, strict=False):
-        if e is not None:
-            head.append((e, spot, axis))
+    head = [(e, spot, axis) for (e, axis), spot in zip(full[: last + 1], spots, strict=False) if e is not None]
     rank = sum(type(e) is slice for e, _, _ in head)
     indices: list[Any] = []
     before = 0
     for e, spot, axis in head:
-        if type(e) is not slice:
-            indices.append(spot if type(spot) is Var else np.int64(spot))
-            continue
-        start, stop, step = e.indices(shape[axis])
-        offsets = np.arange(len(range(start, stop, step)), dtype=np.int64) * step
-        offsets = offsets.reshape((-1,) + (1,) * (rank - 1 - before))
-        indices.append(emit(graph, "add", spot, offsets) if type(spot) is Var else offsets + spot)
-        before += 1
+        offsets: Any = np.int64(0)
+        if type(e) is slice:
+            start, stop, step = e.indices(shape[axis])
+            offsets = np.arange(len(range(start, stop, step)), dtype=np.int64) * step
+            offsets = offsets.reshape((-1,) + (1,) * (rank - 1 - before))
+            before += 1
+        if type(spot) is not Spot:
+            indices.append(offsets + np.int64(spot))
+        elif type(e) is not slice and not spot.offset:
+            indices.append(spot.index)
+        else:
+            indices.append(emit(graph, "add", spot.index, offsets + np.int64(spot.offset)))
     return indices, [e for e, _ in full[last + 1 :]], rank
 
 
@@ -77,21 +85,36 @@ def _everything(e: Any, n: int) -> bool:
 def swept(graph: Graph, eq: Equation, x: Any, entry: int, first: int, step: int, count: int) -> Any:
     """Append to `graph` the array of what `eq` reads of `x` at ``first + step * i`` of one entry of its index.
 
-    None if the places lie on both sides of zero.
+    None where that is not a regular part of `x`.
     """
-    full = entries(eq)
-    n = indexed_shape(eq)[full[entry][1]]
-    last = first + step * (count - 1)
-    if min(first, last) < 0:
-        if max(first, last) >= 0:
+    index, (e, axis) = list(eq.params["index"]), entries(eq)[entry]
+    n = indexed_shape(eq)[axis]
+    before = sum(other is None or type(other) is slice for other in index[:entry])
+    if type(e) is slice:
+        length = eq.outputs[0].shape[before]
+        start = min(first, first + step * (count - 1))
+        if e.indices(n)[2] != 1 or abs(step) < length:
             return None
-        first, last = first + n, last + n
-    stop = last + (1 if step > 0 else -1)
-    index = list(eq.params["index"])
-    index[entry] = slice(first, stop if stop >= 0 else None, step)
-    axis = sum(e is None or type(e) is slice for e in index[:entry])
-    out = emit(graph, "slice", x, index=tuple(index))
-    if axis:
-        order = (axis, *[i for i in range(len(out.shape)) if i != axis])
-        out = emit(graph, "transpose", out, axes=order)
+        # Windows as the beginnings, or if there is nothing behind the last one the ends, of rows of one matrix.
+        lead = 0 if start + abs(step) * count <= n else abs(step) - length
+        if start < lead:
+            return None
+        index[entry] = slice(start - lead, start - lead + abs(step) * count)
+        out = emit(graph, "slice", x, index=tuple(index))
+        shape = out.shape
+        out = emit(graph, "reshape", out, shape=(*shape[:before], count, abs(step), *shape[before + 1 :]))
+        order = slice(None, None, -1) if step < 0 else _ALL
+        if length < abs(step) or step < 0:
+            out = emit(graph, "slice", out, index=(*[_ALL] * before, order, slice(lead, lead + length)))
+    else:
+        last = first + step * (count - 1)
+        if min(first, last) < 0:
+            if max(first, last) >= 0:
+                return None
+            first, last = first + n, last + n
+        stop = last + (1 if step > 0 else -1)
+        index[entry] = slice(first, stop if stop >= 0 else None, step)
+        out = emit(graph, "slice", x, index=tuple(index))
+    if before:
+        out = emit(graph, "transpose", out, axes=(before, *[i for i in range(len(out.shape)) if i != before]))
     return out

@@ -9,7 +9,8 @@ import numpy as np
 
 from ...core.graph import Equation, Graph, Var
 from .body import Loop, Outer, make_loop
-from .demand import Demand, Window, windows_of
+from .demand import demands
+from .joins import Joins, Window
 from .places import emit
 from .runs import Run, run_of
 from .table import Table
@@ -17,9 +18,9 @@ from .table import Table
 __all__ = ["Stitching", "stitched"]
 
 
-def stitched(table: Table, runs: Sequence[Run], demands: dict[Run, Demand]) -> Graph:
+def stitched(table: Table, runs: Sequence[Run]) -> Graph:
     """Return the program with a loop for each of the `runs`."""
-    return Stitching(table, runs, demands).make()
+    return Stitching(table, runs).make()
 
 
 class Stitching:
@@ -33,10 +34,11 @@ class Stitching:
         The loop for each run so far.
     """
 
-    def __init__(self, table: Table, runs: Sequence[Run], demands: dict[Run, Demand]) -> None:
+    def __init__(self, table: Table, runs: Sequence[Run]) -> None:
         self.table = table
         self.runs = runs
-        self.demands = demands
+        self._joins = Joins(table, runs)
+        self._demands = demands(table, runs, self._joins)
         self.graph = Graph()
         self.loops: dict[Run, Loop] = {}
         self._values: list[Any] = [None] * len(table.variables)
@@ -51,7 +53,7 @@ class Stitching:
         at = 0
         for run in self.runs:
             self._copy(at, run.start)
-            self.loops[run] = make_loop(self, run, self.demands[run])
+            self.loops[run] = make_loop(self, run, self._demands[run])
             at = run.stop
         self._copy(at, len(table.equations))
         graph.outputs = [self.get(number) for number in table.outputs]
@@ -59,10 +61,16 @@ class Stitching:
 
     def _copy(self, start: int, stop: int) -> None:
         for k in range(start, stop):
+            if k in self._joins.absorbed:
+                continue
             eq = self.table.equations[k]
-            inputs = []
-            for part in windows_of(self.table, self.runs, k):
-                inputs += self._pieces(part, eq.params["axis"]) if isinstance(part, Window) else [self.get(part)]
+            if k in self._joins.parts:
+                inputs = []
+                for part in self._joins.parts[k]:
+                    inputs += self._pieces(part, eq.params["axis"]) if isinstance(part, Window) else [self.get(part)]
+            else:
+                refs = self.table.refs[self.table.ref_start[k] : self.table.ref_start[k + 1]]
+                inputs = [self.get(number) for number in refs.tolist()]
             outputs = [self.graph.variable(v.aval) for v in eq.outputs]
             self.graph.equations.append(Equation(eq.primitive, inputs, eq.params, outputs))
             first = int(self.table.out_start[k])
@@ -117,11 +125,14 @@ class Stitching:
 
     def _pieces(self, window: Window, axis: int) -> list[Any]:
         """What to concatenate along `axis` in place of the arguments in `window`."""
-        parts = [self.window(window.run, s, window.first, window.step, window.count, None) for s in window.slots]
-        if any(type(x) is Outer for x in parts):
-            order = [(i, s) for i in range(window.count) for s in range(len(parts))]
-            first, step = window.first, window.step
-            return [self._element(self.loops[window.run], window.slots[s], first + i * step) for i, s in order]
+        parts = []
+        for slot, shape in zip(window.slots, window.shapes, strict=True):
+            x = self.window(window.run, slot, window.first, window.step, window.count, None)
+            if type(x) is Outer:
+                x = self._repeated(x.value, window.count)
+            if shape is not None:
+                x = emit(self.graph, "reshape", x, shape=(window.count, *shape))
+            parts.append(x)
         rows = parts[0] if len(parts) == 1 else emit(self.graph, "concat", *parts, axis=axis + 1)
         if axis:
             rank = len(rows.shape)
@@ -130,3 +141,7 @@ class Stitching:
         shape = rows.shape
         merged = (*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :])
         return [emit(self.graph, "reshape", rows, shape=merged)]
+
+    def _repeated(self, x: Any, count: int) -> Any:
+        shape = np.shape(x)
+        return emit(self.graph, "broadcast", x, shape=(count, *shape), axes=tuple(range(1, 1 + len(shape))))

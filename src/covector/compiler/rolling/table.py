@@ -20,7 +20,7 @@ __all__ = ["INDEXED", "Table", "entries", "indexed_shape", "literal_dtype"]
 INDEXED = frozenset({"slice", "read", "write", "unslice"})
 """Primitives with a basic index, whose places may move from iteration to iteration."""
 
-_NEAR = 4096
+_REACHES = (128, 4096)
 _HOT = 16
 
 
@@ -31,8 +31,9 @@ class Table:
     ----------
     tokens : int64 array
         One number per equation: equal ones do the same to arguments of the same shapes and dtypes.
-    sharp : int64 array
-        As `tokens`, but telling apart by how far back the arguments were made, or by which ones they are.
+    sharp : list of int64 arrays
+        As `tokens`, but telling apart by how far back the arguments were made, up to several distances, beyond which
+        those that are used often are told apart by which they are.
     refs, ref_start : int64 arrays
         Numbers of the arguments of all equations, and where those of each equation start.
     places, place_start : int64 arrays
@@ -68,7 +69,7 @@ class Table:
         self.refs = np.array(refs, np.int64)
         self.places = np.array(places, np.int64)
         self.outputs = [self._reference(x) for x in graph.outputs]
-        self.sharp = self._sharpen()
+        self.sharp = [self._sharpen(reach) for reach in _REACHES]
 
     def reference(self, x: Any) -> int:
         """The number of an argument of an equation."""
@@ -204,12 +205,12 @@ class Table:
                 return self._params_key(eq.params)
         return tuple(key)
 
-    def _sharpen(self) -> Any:
+    def _sharpen(self, reach: int) -> Any:
         """Mix into the tokens where arguments come from: how far back, if near; which ones, if they are used often."""
         counts = np.diff(self.ref_start)
         owner = np.repeat(np.arange(len(self.equations)), counts)
         distance = self.out_start[owner] - self.refs if len(owner) else self.refs
-        near = (self.refs >= 0) & (distance <= _NEAR)
+        near = (self.refs >= 0) & (distance <= reach)
         shifted = self.refs + len(self.constants)
         uses = np.bincount(shifted, minlength=1)
         hot = ~near & (uses[shifted] >= _HOT)

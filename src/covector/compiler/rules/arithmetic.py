@@ -256,10 +256,10 @@ def _whole_power(b: Builder, x: Any, n: int) -> Any:
 
 
 def _half_power(b: Builder, x: Any, c: float, out: Aval) -> Any:
-    """x**±½ and x**±3⁄2, with what pow says of -0.0 (as 0.0) and of -inf (as inf), of which a root knows nothing."""
+    """x**½ as NumPy does it; x**-½ and x**±3⁄2 with what `pow` says of -0.0 and -inf, of which a root knows nothing."""
     root = b.emit("sqrt", x)
-    if out.shape and c == 0.5:
-        return root  # NumPy, too, takes the root of an array
+    if c == 0.5:
+        return root
     of = b.emit("add", root, out.dtype.type(0))
     minus_infinity = b.emit("equal", x, out.dtype.type(-math.inf))
     of = b.emit("where", minus_infinity, out.dtype.type(math.inf), of)

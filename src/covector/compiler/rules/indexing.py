@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -131,7 +132,7 @@ def slice_of_written(b: Builder, out: Aval, inputs: Inputs, params: Params) -> A
     (x,) = inputs
     shape = b.aval(x).shape
     sel = None
-    for step in range(_WALK):
+    for _ in range(_WALK):
         eq = b.maker(x)
         if eq is None or eq.primitive.name not in ("write", "unslice"):
             break
@@ -150,6 +151,8 @@ def slice_of_written(b: Builder, out: Aval, inputs: Inputs, params: Params) -> A
             v = b.like(v, Aval(selected_shape(region), out.dtype))
             return _select(b, v, place)
         break
+    else:
+        return None  # too far back to look for; reading the newest array is as good
     return None if x is inputs[0] else b.emit("slice", x, **params)
 
 
@@ -277,10 +280,9 @@ def gather_is_slice(b: Builder, out: Aval, inputs: Inputs, params: Params) -> An
 def scatter_is_unslice(b: Builder, out: Aval, inputs: Inputs, params: Params) -> Any:
     v, *indices = inputs
     sel = basic_index(b, indices, out.shape)
-    if sel is None:
+    if sel is None or math.prod(b.aval(v).shape) != math.prod(selected_shape(sel)):
         return None
-    shape = np.broadcast_shapes(*[b.aval(i).shape for i in indices]) + out.shape[len(indices) :]
-    v = b.emit("reshape", b.like(v, Aval(shape, out.dtype)), shape=selected_shape(sel))
+    v = b.emit("reshape", v, shape=selected_shape(sel))
     return b.emit("unslice", v, index=index_of(sel, out.shape), shape=out.shape)
 
 

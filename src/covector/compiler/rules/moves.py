@@ -118,10 +118,10 @@ def _without_leading_ones(b: Builder, primitive: Primitive, out: Aval, inputs: I
             ones = next((k for k, n in enumerate(shape) if n != 1), len(shape))
             x = b.emit("reshape", x, shape=shape[ones:])
         arguments.append(x)
-    shapes = [b.aval(x).shape for x in arguments]
-    if np.broadcast_shapes(*shapes) != out.shape or shapes == [b.aval(x).shape for x in inputs]:
+    if [b.aval(x).shape for x in arguments] == [b.aval(x).shape for x in inputs]:
         return None
-    return b.bind(primitive, arguments, params)
+    y = b.bind(primitive, arguments, params)
+    return b.emit("reshape", y, shape=out.shape)
 
 
 # --- reshape ----------------------------------------------------------------------------------------------------------

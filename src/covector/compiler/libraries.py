@@ -1,0 +1,79 @@
+"""Whose code something is: the user's, or that of a library whose own arrays never change."""
+
+from __future__ import annotations
+
+import dis
+import os
+import sys
+from functools import lru_cache
+from types import CodeType, ModuleType
+
+import numpy as np
+
+__all__ = ["is_core_module", "is_library_code", "is_library_module", "names_in"]
+
+_OURS = os.path.dirname(os.path.dirname(os.path.realpath(__file__))) + os.sep
+_STANDARD = os.path.dirname(os.path.realpath(os.__file__)) + os.sep
+_BESIDE_NUMPY = os.path.dirname(os.path.dirname(os.path.realpath(np.__file__))) + os.sep
+_PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+_CORE = frozenset(("covector", "numpy", "scipy", "optree", "llvmlite", "builtins"))
+
+
+@lru_cache(maxsize=4096)
+def _is_library_file(file: str) -> bool:
+    return file.startswith((_OURS, _STANDARD, _BESIDE_NUMPY, "<frozen")) or any(p in file for p in _PACKAGES)
+
+
+def is_library_code(code: CodeType) -> bool:
+    """Whether `code` belongs to an installed package or the standard library."""
+    return _is_library_file(code.co_filename)
+
+
+def is_library_module(module: ModuleType) -> bool:
+    """Whether `module` belongs to an installed package or the standard library."""
+    name = module.__name__
+    if is_core_module(name):
+        return True
+    file = getattr(module, "__file__", None)
+    return _is_library_file(os.path.realpath(file)) if file else name != "__main__" and not vars(module).get("__path__")
+
+
+def is_core_module(name: str | None) -> bool:
+    """Whether the module `name` is one of ours, NumPy's, SciPy's or the standard library's."""
+    top = (name or "builtins").partition(".")[0]
+    return top in _CORE or (top in sys.stdlib_module_names and top != "__main__")
+
+
+_EXTENDED = dis.EXTENDED_ARG
+_GLOBAL = dis.opmap["LOAD_GLOBAL"]
+_NAME = dis.opmap.get("LOAD_NAME", -1)
+
+
+@lru_cache(maxsize=1024)
+def names_in(code: CodeType) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The globals that `code` and the functions defined in it read, and all names and strings that may be attributes."""
+    found: dict[str, None] = {}
+    attributes: set[str] = set()
+    stack = [code]
+    while stack:
+        code = stack.pop()
+        found.update(dict.fromkeys(_globals_of(code)))
+        attributes.update(code.co_names)
+        for x in code.co_consts:
+            if isinstance(x, CodeType):
+                stack.append(x)
+            elif type(x) is str and x.isidentifier():
+                attributes.add(x)
+    return tuple(found), frozenset(attributes)
+
+
+def _globals_of(code: CodeType) -> list[str]:
+    text, names, found, high = code.co_code, code.co_names, [], 0
+    for i in range(0, len(text), 2):
+        operation, argument = text[i], text[i + 1] | high
+        high = argument << 8 if operation == _EXTENDED else 0
+        if operation == _GLOBAL:
+            found.append(names[argument >> 1])
+        elif operation == _NAME:
+            found.append(names[argument])
+    return found

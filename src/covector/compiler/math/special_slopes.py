@@ -1,0 +1,56 @@
+"""Smooth quotients and losses, and derivatives that are functions of their own."""
+
+from __future__ import annotations
+
+import math
+
+from .parts import sinc_near
+from .registry import scalar
+from .writer import Code, Value
+
+
+@scalar("sinc", f64=3, f32=3)
+def sinc(c: Code, x: Value) -> Value:
+    """sin(πx)/(πx) as ±r sinc(r)/x with r = x - rint(x), which is exact."""
+    whole = c.rint(x)
+    r = x - whole
+    core = sinc_near(c, r)
+    # Floats so large that they keep no last bit are even.
+    odd = c.bits(c.at_most(abs(whole), 2.0 ** (c.format.fraction + 1)) + c.format.rounder) << (c.format.bits - 1)
+    odd = c.select(abs(x) < 2.0**c.format.fraction, odd, 0 * odd)
+    return c.select(abs(x) < 0.5, core, c.from_bits(c.bits(r * core / x) ^ odd))
+
+
+@scalar("sech_squared", f64=4, f32=4)
+def sech_squared(c: Code, x: Value) -> Value:
+    """The derivative of tanh as 4e/(1 + e)² with e = exp(-2|x|): 1 - tanh² has no digits left for large x."""
+    power = c.call("exp", -2.0 * abs(x))
+    below = 1.0 + power
+    return 4.0 * power / (below * below)
+
+
+@scalar("exprel", f64=2, f32=2)
+def exprel(c: Code, x: Value) -> Value:
+    """(exp(x) - 1)/x, and 1 at 0."""
+    value = c.call("expm1", x) / x
+    return c.select(x.equals(0.0), 1.0, c.select(x.equals(math.inf), math.inf, value))
+
+
+@scalar("huber", arity=2, f64=2, f32=2)
+def huber(c: Code, delta: Value, r: Value) -> Value:
+    """r²/2 where |r| ≤ delta, beyond it delta (|r| - delta/2); infinite for a negative delta."""
+    size = abs(r)
+    value = c.select(size <= delta, 0.5 * r * r, delta * (size - 0.5 * delta))
+    return c.select(delta < 0.0, math.inf, value)
+
+
+@scalar("pseudo_huber", arity=2, f64=4, f32=4)
+def pseudo_huber(c: Code, delta: Value, r: Value) -> Value:
+    """delta² (√(1 + (r/delta)²) - 1) as r²/(1 + √…), which does not cancel; infinite for a negative delta."""
+    u = r / delta
+    far = abs(u) > 2.0 ** c.format.fraction
+    root = c.select(far, abs(u), c.sqrt(c.fma(u, u, 1.0)))
+    value = r * (r / (1.0 + root))
+    value = c.select(delta.equals(0.0) | r.equals(0.0), 0.0, value)
+    value = c.select(delta.is_nan() | r.is_nan(), math.nan, value)
+    return c.select(delta < 0.0, math.inf, value)

@@ -1,0 +1,416 @@
+"""Finding what a function reaches besides its arguments: arrays, numbers and other functions, and the ways to them.
+
+Starting from the function, `Reach` follows closure cells, globals that the code names, defaults, attributes of objects
+and items of containers. For each array it finds, it writes down how to get there again; for each value that is no array,
+how to find out whether it has changed. Out of that becomes the source of one Python function, which runs at every call
+of the compiled function and therefore has to be fast.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..core.tracer import Tracer
+from .libraries import is_core_module, is_library_code, is_library_module, names_in
+from .sameness import contents, is_data, same, same_contents, snapshot
+
+__all__ = ["Node", "Reach", "TooMuchError"]
+
+_ndarray = np.ndarray
+_MOST = 20_000
+_NUMBERS = "biufc"
+_CONTAINERS = (list, tuple, dict, OrderedDict, defaultdict, deque)
+# Methods that run when an object is made or shown, not when it is used.
+_UNUSED = frozenset(
+    "__init__ __new__ __repr__ __str__ __eq__ __hash__ __reduce__ __reduce_ex__ __getstate__ __setstate__ __del__ "
+    "__init_subclass__ __class_getitem__ __setattr__ __delattr__ __format__ __sizeof__ __dir__ __post_init__ "
+    "__replace__ __copy__ __deepcopy__".split()
+)
+
+
+class TooMuchError(Exception):
+    """The function reaches more objects than can be looked at in every call."""
+
+
+class Node:
+    """Something that the function reaches.
+
+    Attributes
+    ----------
+    kind : str
+        "array", "function", "method", "partial", "jit", "module", "instance", "sequence" or "mapping".
+    value : object
+        It.
+    children : list of (place, Node)
+        What is in it, by cell number, name, key or position.
+    array : int
+        The number of an array, -1 for anything else.
+    """
+
+    __slots__ = ("array", "children", "kind", "members", "value", "variable")
+
+    def __init__(self, kind: str, value: Any, variable: str, array: int = -1) -> None:
+        self.kind = kind
+        self.value = value
+        self.variable = variable
+        self.array = array
+        self.children: list[tuple[Any, Node]] = []
+        self.members: list[tuple[str, Any, Node]] = []
+
+
+class Reach:
+    """What one function, and static arguments of it, reach.
+
+    Attributes
+    ----------
+    roots : list of Node or None
+        The function, then the static arguments; None for what holds no arrays.
+    arrays : list of str
+        What messages call the hidden arrays.
+    labels : list of str
+        What messages call that which the numbered checks look at.
+    """
+
+    def __init__(self, fun: Callable[..., Any], fixed: Sequence[Any]) -> None:
+        self.arrays: list[str] = []
+        self.labels: list[str] = []
+        self._lines: list[str] = []
+        self._constants: dict[str, Any] = {"same": same, "same_contents": same_contents, "ndarray": _ndarray}
+        self._seen: dict[tuple[int, bool], Node] = {}
+        self._kept: list[Any] = []
+        self._found: list[str] = []
+        self._names: set[str] = set()
+        self._codes: set[CodeType] = set()
+        self._instances: list[tuple[Node, type]] = []
+        self._modules: list[tuple[Node, str, bool, str]] = []
+        self._done: set[tuple[int, str]] = set()
+        self._count = 0
+        self.roots = [self.visit(fun, "fun", getattr(fun, "__name__", "fun"), False, False)]
+        for i, x in enumerate(fixed):
+            self.roots.append(self.visit(x, f"fixed[{i}]", f"static argument {i}", False, True))
+        self._members()
+
+    # --- the function that reads --------------------------------------------------------------------------------------
+
+    def reader(self) -> Callable[[Any, Sequence[Any]], Any]:
+        """Make ``read(fun, fixed)``, which returns the hidden arrays, or the number of the first check that failed."""
+        body = "".join(f"        {line}\n" for line in self._lines)
+        listed = "".join(f"{name}, " for name in self._found)
+        text = (
+            f"def read(fun, fixed):\n    try:\n{body}        return ({listed})\n    except Exception:\n        return -1\n"
+        )
+        scope = dict(self._constants)
+        exec(text, scope)
+        return scope["read"]  # type: ignore[no-any-return]
+
+    @property
+    def checks(self) -> int:
+        """How many lines `reader` needs."""
+        return len(self._lines)
+
+    def _constant(self, x: Any) -> str:
+        name = f"k{len(self._constants)}"
+        self._constants[name] = x
+        return name
+
+    def _check(self, failed: str, label: str) -> None:
+        self.labels.append(label)
+        self._lines.append(f"if {failed}: return {len(self.labels) - 1}")
+
+    def _variable(self, expression: str) -> str:
+        self._count += 1
+        if self._count > _MOST:
+            raise TooMuchError
+        name = f"v{self._count}"
+        self._lines.append(f"{name} = {expression}")
+        return name
+
+    # --- following ----------------------------------------------------------------------------------------------------
+
+    def visit(self, x: Any, expression: str, label: str, watch: bool, fresh: bool) -> Node | None:
+        """Follow `x`, which `expression` reads.
+
+        Parameters
+        ----------
+        watch : bool
+            Whether arrays in it cannot be replaced by traced ones, so that their contents have to be compared.
+        fresh : bool
+            Whether it may be another object of the same make at every call, as a lambda in an argument is.
+        """
+        if isinstance(x, ModuleType) and is_library_module(x):
+            return None
+        name = self._variable(expression)
+        seen = self._seen.get((id(x), watch))
+        if seen is not None:
+            self._check(f"{name} is not {seen.variable}", label)
+            return seen
+        if isinstance(x, Tracer) or (type(x) is _ndarray and x.dtype.kind in _NUMBERS and x.dtype.isnative):
+            return self._array(x, name, label, watch)
+        if is_data(x):
+            constant = self._constant(snapshot(x))
+            self._check(f"{name} is not {constant} and not same({name}, {constant})", label)
+            return None
+        follow = self._follower(x)
+        if follow is None:
+            self._check(f"{name} is not {self._constant(x)}", label)
+            return None
+        kind, how = follow
+        node = self._note(Node(kind, x, name), watch)
+        how(node, label, watch, fresh)
+        return node
+
+    def _note(self, node: Node, watch: bool) -> Node:
+        self._seen[id(node.value), watch] = node
+        self._kept.append(node.value)  # so that nothing else gets its id
+        return node
+
+    def _follower(self, x: Any) -> tuple[str, Callable[..., None]] | None:
+        from .jit import BoundMethod, JitFunction
+
+        kind = type(x)
+        if kind is FunctionType:
+            return "function", self._function
+        if kind is MethodType or kind is BoundMethod:
+            return "method", self._method
+        if kind is functools.partial:
+            return "partial", self._partial
+        if kind is JitFunction:
+            return "jit", self._jitted
+        if isinstance(x, ModuleType):
+            return "module", self._module
+        if kind in _CONTAINERS or (isinstance(x, tuple) and hasattr(kind, "_fields")):
+            return ("mapping", self._mapping) if isinstance(x, dict) else ("sequence", self._sequence)
+        if isinstance(x, _ndarray):
+            return "opaque", self._foreign_array
+        if isinstance(x, type):
+            return None if is_core_module(x.__module__) else ("class", self._class)
+        if isinstance(x, BuiltinFunctionType | np.ufunc | Enum) or not _attributes(x):
+            return None
+        if is_core_module(kind.__module__):
+            # Objects of SciPy's and our own hold arrays that only their compiled code, or a rule, sees.
+            known = kind.__module__.startswith(("scipy.", "covector."))
+            return ("library", self._library_object) if known else None
+        return "instance", self._instance
+
+    def _child(self, node: Node, place: Any, x: Any, expression: str, label: str, watch: bool, fresh: bool) -> None:
+        child = self.visit(x, expression, label, watch, fresh)
+        if child is not None:
+            node.children.append((place, child))
+
+    def _array(self, x: Any, name: str, label: str, watch: bool) -> Node | None:
+        if watch:
+            if isinstance(x, Tracer):
+                self._check(f"{name} is not {self._constant(x)}", label)
+            else:
+                self._check(f"not same_contents({name}, {self._constant(contents(x))})", f"the array {label}")
+            return None
+        node = self._note(Node("array", x, name, len(self.arrays)), watch)
+        self.arrays.append(label)
+        self._found.append(name)
+        dtype, shape = self._constant(x.dtype), self._constant(x.shape)
+        self._check(
+            f"({name}.dtype is not {dtype} and {name}.dtype != {dtype}) or {name}.shape != {shape}",
+            f"the shape or dtype of {label}",
+        )
+        return node
+
+    def _foreign_array(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
+        x, name = node.value, node.variable
+        if x.dtype.hasobject:
+            self._check(f"{name} is not {self._constant(x)}", label)
+        else:
+            self._check(f"not same_contents({name}, {self._constant(contents(x))})", f"the array {label}")
+
+    def _function(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
+        fun, name = node.value, node.variable
+        code = fun.__code__
+        if fresh:
+            self._check(f"{name}.__code__ is not {self._constant(code)}", label)
+        elif name != "v1":
+            self._check(f"{name} is not {self._constant(fun)}", label)
+        for i, (variable, cell) in enumerate(zip(code.co_freevars, fun.__closure__ or (), strict=True)):
+            try:
+                held = cell.cell_contents
+            except ValueError:
+                continue  # not assigned yet
+            path = f"{name}.__closure__[{i}]" if fresh else self._constant(cell)
+            self._child(node, ("cell", i), held, f"{path}.cell_contents", f"{variable!r}", watch, fresh)
+        for i, x in enumerate(fun.__defaults__ or ()):
+            self._child(node, ("default", i), x, f"{name}.__defaults__[{i}]", f"a default of {label}", watch, fresh)
+        for key, x in (fun.__kwdefaults__ or {}).items():
+            self._child(node, ("kwdefault", key), x, f"{name}.__kwdefaults__[{key!r}]", f"{key!r}", watch, fresh)
+        if is_library_code(code):
+            return
+        space = fun.__globals__
+        if fresh:
+            self._check(f"{name}.__globals__ is not {self._constant(space)}", label)
+        constant = self._constant(space)
+        wanted, attributes = names_in(code)
+        self._names |= attributes
+        for key in wanted:
+            if key in space:
+                self._child(node, ("global", key), space[key], f"{constant}[{key!r}]", f"the global {key!r}", watch, False)
+
+    def _method(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
+        name = node.variable
+        self._check(f"type({name}) is not {self._constant(type(node.value))}", label)
+        self._child(node, "__func__", node.value.__func__, f"{name}.__func__", label, watch, fresh)
+        self._child(node, "__self__", node.value.__self__, f"{name}.__self__", f"the object of {label}", watch, fresh)
+        self._names.add(getattr(node.value, "__name__", ""))
+
+    def _partial(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
+        name = node.variable
+        self._check(f"type({name}) is not {self._constant(functools.partial)}", label)
+        for place in ("func", "args", "keywords"):
+            self._child(node, place, getattr(node.value, place), f"{name}.{place}", label, watch, fresh)
+
+    def _jitted(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
+        name = node.variable
+        self._check(f"type({name}) is not {self._constant(type(node.value))}", label)
+        self._child(node, "__wrapped__", node.value.__wrapped__, f"{name}.__wrapped__", label, watch, fresh)
+
+    def _module(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
+        self._check(f"{node.variable} is not {self._constant(node.value)}", label)
+        self._modules.append((node, self._constant(vars(node.value)), watch, label))
+
+    def _sequence(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
+        x, name = node.value, node.variable
+        self._check(f"type({name}) is not {self._constant(type(x))} or len({name}) != {len(x)}", label)
+        for i, item in enumerate(x):
+            self._child(node, i, item, f"{name}[{i}]", f"{label}[{i}]", watch, fresh)
+
+    def _mapping(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
+        x, name = node.value, node.variable
+        keys = self._constant(tuple(x))
+        self._check(f"type({name}) is not {self._constant(type(x))} or tuple({name}) != {keys}", label)
+        for key, item in list(x.items()):
+            shown = repr(key) if type(key) in (str, int) else self._constant(key)
+            self._child(node, key, item, f"{name}[{shown}]", f"{label}[{key!r}]", watch, fresh)
+
+    def _instance(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
+        x, name, kind = node.value, node.variable, type(node.value)
+        self._check(f"type({name}) is not {self._constant(kind)}", label)
+        own = getattr(x, "__dict__", None)
+        if own is not None:
+            space = self._variable(f"{name}.__dict__")
+            self._check(f"tuple({space}) != {self._constant(tuple(own))}", f"the attributes of {label}")
+            for key, item in list(own.items()):
+                self._child(node, key, item, f"{space}[{key!r}]", f"{label}.{key}", watch, fresh)
+        for key in slots_of(kind):
+            if hasattr(x, key):
+                self._child(node, key, getattr(x, key), f"{name}.{key}", f"{label}.{key}", watch, fresh)
+        if isinstance(x, list | tuple | dict | set):
+            raise TooMuchError  # a container with attributes of its own
+        self._instances.append((node, kind))
+
+    def _library_object(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
+        x, name = node.value, node.variable
+        self._check(f"type({name}) is not {self._constant(type(x))}", label)
+        for key, item in list(getattr(x, "__dict__", {}).items()):
+            self._child(node, key, item, f"{name}.__dict__[{key!r}]", f"{label}.{key}", True, fresh)
+        node.children.clear()
+
+    def _class(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
+        self._check(f"{node.variable} is not {self._constant(node.value)}", label)
+        for base in _user_classes(node.value):
+            for key, member in list(vars(base).items()):
+                for fun in _functions_of(member):
+                    self._member(f"{label}.{key}", fun, True)
+                if _is_class_data(member):
+                    self.visit(member, f"{self._constant(base)}.__dict__[{key!r}]", f"{label}.{key}", True, False)
+
+    # --- what code can reach by attributes: members of the classes of objects, and of modules ---------------------------
+
+    def _members(self) -> None:
+        """Follow those attributes of classes and modules that some code names, until nothing new is named."""
+        before = -1
+        while before != len(self._done):
+            before = len(self._done)
+            for node, kind in list(self._instances):
+                self._class_members(node, kind)
+            for node, constant, watch, label in list(self._modules):
+                space = vars(node.value)
+                for key in sorted(self._names & set(space)):
+                    if self._first((id(node.value), key)):
+                        shown = f"{label}.{key}".replace("the global ", "").replace("'", "")
+                        self._child(node, key, space[key], f"{constant}[{key!r}]", shown, watch, False)
+
+    def _first(self, key: tuple[int, str]) -> bool:
+        new = key not in self._done
+        self._done.add(key)
+        return new
+
+    def _class_members(self, node: Node, kind: type) -> None:
+        overridden: set[str] = set(getattr(node.value, "__dict__", ()))
+        for base in _user_classes(kind):
+            space = vars(base)
+            for key in list(space):
+                if key in _UNUSED or not (key in self._names or (key.startswith("__") and key.endswith("__"))):
+                    continue
+                again = key in overridden
+                overridden.add(key)
+                if not self._first((id(node), f"{base.__qualname__}.{key}")):
+                    continue
+                member = space[key]
+                label = f"{base.__name__}.{key}"
+                for fun in _functions_of(member):
+                    child = self._member(label, fun, again)
+                    if child is not None:
+                        node.members.append((key, member, child))
+                if _is_class_data(member):
+                    child = self.visit(member, f"{self._constant(base)}.__dict__[{key!r}]", label, again, False)
+                    if child is not None:
+                        node.members.append((key, member, child))
+
+    def _member(self, label: str, fun: FunctionType, watch: bool) -> Node | None:
+        return self.visit(fun, self._constant(fun), label, watch, False)
+
+
+def _attributes(x: Any) -> bool:
+    return hasattr(x, "__dict__") or bool(slots_of(type(x)))
+
+
+def slots_of(kind: type) -> list[str]:
+    """The names of the slots of instances of `kind`."""
+    found: list[str] = []
+    for base in kind.__mro__:
+        slots = vars(base).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name not in ("__dict__", "__weakref__"):
+                hidden = name.startswith("__") and not name.endswith("__")
+                found.append(f"_{base.__name__.lstrip('_')}{name}" if hidden else name)
+    return found
+
+
+def _user_classes(kind: type) -> Iterator[type]:
+    return (base for base in kind.__mro__ if not is_core_module(base.__module__))
+
+
+def _functions_of(member: Any) -> list[FunctionType]:
+    """The Python functions behind a member of a class."""
+    from .jit import JitFunction
+
+    if isinstance(member, property):
+        parts: tuple[Any, ...] = (member.fget,)
+    elif isinstance(member, staticmethod | classmethod):
+        parts = (member.__func__,)
+    elif isinstance(member, functools.cached_property):
+        parts = (member.func,)
+    elif isinstance(member, JitFunction):
+        parts = (member.__wrapped__,)
+    else:
+        parts = (member,)
+    return [f for f in parts if type(f) is FunctionType and not is_library_code(f.__code__)]
+
+
+def _is_class_data(member: Any) -> bool:
+    """Whether a member of a class is a value that methods read, as in ``class A: W = np.ones(3)``."""
+    return isinstance(member, _ndarray) or (is_data(member) and not isinstance(member, str)) or type(member) in _CONTAINERS
