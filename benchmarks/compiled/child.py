@@ -45,6 +45,9 @@ def arguments(case: Any) -> tuple[Any, ...]:
     return inputs
 
 
+ROUND_SECONDS = 0.01
+
+
 def _rounds(calls: dict[str, Any], budget: float, most: int) -> int:
     """How many rounds of everybody fit the budget."""
     total = 0.0
@@ -55,7 +58,13 @@ def _rounds(calls: dict[str, Any], budget: float, most: int) -> int:
     return max(FEWEST_ROUNDS, min(most, int(budget / total)))
 
 
-ROUND_SECONDS = 0.01
+def _words(error: Exception) -> str:
+    """The error, and where it was raised."""
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}".strip()[:2000] + place
 
 
 def compare(request: dict[str, Any]) -> dict[str, Any]:
@@ -76,7 +85,7 @@ def compare(request: dict[str, Any]) -> dict[str, Any]:
             call = contestant.prepare(case, inputs)
             results[name] = [leaf.copy() for leaf in contestant.numpy(call())]
         except Exception as error:  # one library's error must not hide the figures of the others
-            failures[name] = f"{type(error).__name__}: {error}".strip()[:2000]
+            failures[name] = _words(error)
             continue
         calls[name] = call
     preferred = [name for name in ("jax", "c", "c-fast", "autograd", "torch") if name in results]

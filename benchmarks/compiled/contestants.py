@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import os
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -33,7 +32,7 @@ def leaves(tree: Any) -> list[Any]:
     return found
 
 
-class Contestant(ABC):
+class Contestant:
     """Someone who takes part.
 
     Attributes
@@ -194,7 +193,7 @@ class C(Contestant):
 
     name = "c"
     package = None
-    flags = limit.FLAGS
+    flags: tuple[str, ...] = limit.FLAGS
 
     @classmethod
     def missing(cls) -> str | None:

@@ -29,7 +29,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="small sizes, few rounds, jax and C only")
     parser.add_argument("--rounds", type=_positive, default=31, help="most interleaved rounds (default: 31)")
     parser.add_argument("--budget", type=float, default=15.0, help="seconds of rounds per workload (default: 15)")
-    parser.add_argument("--first", type=int, default=3, help="fresh processes for each first call (default: 3; 0: none)")
+    parser.add_argument(
+        "--first", type=int, default=3, help="fresh processes for each first call (default: 3; 0: none)"
+    )
     parser.add_argument("--memory", action="store_true", help="memory of every workload, not only of the large arrays")
     parser.add_argument("--timeout", type=float, default=900.0, help="seconds a process may take (default: 900)")
     parser.add_argument("--json", type=Path, default=RESULTS, metavar="FILE", help="where the figures are kept")

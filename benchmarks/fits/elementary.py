@@ -56,7 +56,6 @@ def _arcsin_rest(w: Any) -> Any:
 _HALF_LN2 = mpmath.log(2) / 2 * mpf("1.002")
 _SHORT_LOG = ((mpmath.sqrt(2) - 1) / (mpmath.sqrt(2) + 1)) ** 2
 _EIGHTH = (mpmath.pi / 4 * mpf("1.01")) ** 2
-_TAN_EIGHTH = (mpmath.sqrt(2) - 1) ** 2 * mpf("1.0001")
 
 FITS = [
     Fit("EXP", _exp_rest, -_HALF_LN2, _HALF_LN2, 9, 4, lambda x: x * x + _SMALL, "(eˣ - 1 - x)/x², |x| ≤ log(2)/2"),
@@ -64,7 +63,7 @@ FITS = [
     Fit("LOG_TAIL", _log_tail, 0, _SHORT_LOG, 7, 3, lambda w: w**2 + _SMALL / 30, "(2 atanh(s) - 2s - 2s³/3)/s⁵ in s²"),
     Fit("SIN", _sin_rest, 0, _EIGHTH, 5, 2, lambda w: w + _SMALL, "(sin r - r)/r³ in r², |r| ≤ π/4"),
     Fit("COS", _cos_rest, 0, _EIGHTH, 5, 2, lambda w: w**2 + _SMALL, "(cos r - 1 + r²/2)/r⁴ in r², |r| ≤ π/4"),
-    Fit("ARCTAN", _arctan_rest, 0, _TAN_EIGHTH, 9, 4, lambda w: w + _SMALL, "(arctan t - t)/t³ in t², |t| ≤ tan(π/8)"),
+    Fit("ARCTAN", _arctan_rest, 0, mpf("0.25"), 12, 5, lambda w: w + _SMALL, "(arctan t - t)/t³ in t², |t| ≤ 1/2"),
     Fit("ARCSIN", _arcsin_rest, 0, mpf("0.25"), 12, 5, lambda w: w + _SMALL, "(arcsin t - t)/t³ in t², |t| ≤ 1/2"),
 ]
 

@@ -76,7 +76,34 @@ def coverage(parsers: Parsers) -> None:
     parser.set_defaults(run=run)
 
 
-COMMANDS: tuple[Callable[[Parsers], None], ...] = (demo, coverage)
+def cache(parsers: Parsers) -> None:
+    """Show or empty the place where compiled code is kept."""
+    parser = parsers.add_parser(
+        "cache",
+        help="show or empty the place where compiled code is kept",
+        description="Compiled code is kept on disk for the next process. COVECTOR_CACHE_DIR names another directory, "
+        "COVECTOR_CACHE=0 switches this off. Exit status 1 if there is something to clear that is not safe to touch.",
+    )
+    parser.add_argument("action", choices=("info", "clear"), help="say where it is and what it holds, or remove that")
+
+    def run(arguments: argparse.Namespace) -> int:
+        from .compiler.cache import Cache
+
+        store = Cache()
+        if arguments.action == "info":
+            print(store.report())
+            return 0
+        try:
+            print(f"Removed {store.clear()} entries.")
+        except OSError as reason:
+            print(f"Nothing was removed. {reason}", file=sys.stderr)
+            return 1
+        return 0
+
+    parser.set_defaults(run=run)
+
+
+COMMANDS: tuple[Callable[[Parsers], None], ...] = (demo, coverage, cache)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -23,11 +23,14 @@ GENERAL = {r.text: r for name in ("sin", "multiply") for _, r in rules_of(PRIMIT
 EXACTNESS = {r.text: r.exactness for r in (*RULES, *GENERAL.values())} | {"constant": "exact", "common": "exact"}
 
 
+CHEAPER_KINDS = {"x ** n -> products", "add_at(x, v, indices) -> write(x, slice(x) + v)"}
+"""Rules that put several cheap operations in the place of an expensive one."""
+
 MORE_BUT_SIMPLER = {
-    *("x ** n -> products", "broadcast(x) -> reshape(x)", "gather(x, indices) -> slice(x)"),
-    *("product(unslice(t), p) -> unslice(product(t, p))", "add_at(x, v, indices) -> write(x, slice(x) + v)"),
-    *("slice(concat(x, y)) -> slice(x)", "transpose(broadcast(x)) -> broadcast(transpose(x))"),
+    *("broadcast(x) -> reshape(x)", "gather(x, indices) -> slice(x)", "slice(concat(x, y)) -> slice(x)"),
+    *("product(unslice(t), p) -> unslice(product(t, p))", "transpose(broadcast(x)) -> broadcast(transpose(x))"),
 }
+"""Rules that put several moves, which cost nothing, in the place of one."""
 
 
 def run(graph: Graph, args: Sequence[Any]) -> list[np.ndarray[Any, Any]]:
@@ -60,10 +63,13 @@ def test_every_rule_has_an_example() -> None:
         assert set(rule.on.split()) <= set(PRIMITIVES)
 
 
+MOVES = {"reshape", "transpose", "broadcast", "slice", "unslice"}
+
+
 def costs(graph: Graph) -> int:
-    """Elements computed by equations that compute."""
-    moves = ("reshape", "transpose", "broadcast", "slice", "unslice", "concat")
-    return sum(v.size for eq in graph for v in eq.outputs if eq.primitive.name not in moves)
+    """Elements read and written by equations that do more than to say where elements are found."""
+    return sum(np.size(x) if type(x) is not Var else x.size for eq in graph if eq.primitive.name not in MOVES
+               for x in (*eq.inputs, *eq.outputs))
 
 
 @pytest.mark.parametrize(
@@ -76,8 +82,10 @@ def test_a_rule_fires_and_keeps_values(text: str, number: int) -> None:
     fired: Counter[str] = Counter()
     simple = check(simplify(graph, fired))
     assert fired[text], f"not used in\n{graph}\nwhich became\n{simple}"
-    assert costs(simple) <= costs(graph) or text == "x ** n -> products"
-    assert len(simple) <= len(graph) or text in MORE_BUT_SIMPLER
+    if text not in CHEAPER_KINDS:
+        assert costs(simple) <= costs(graph)
+    if text not in CHEAPER_KINDS | MORE_BUT_SIMPLER:
+        assert len(simple) <= len(graph)
     assert repr(graph) == before
     assert_kept(run(simple, args), run(graph, args), EXACTNESS[text])
     again: Counter[str] = Counter()

@@ -1,7 +1,7 @@
 """Jacobian of bundle adjustment: the residuals of many cameras that see many points, as the values of a CSR matrix.
 
-Cameras are rotation (angle-axis), centre, focal length, principal point, two radial coefficients; the sizes are those of
-the data sets of Agarwal, Snavely, Seitz, Szeliski, "Bundle adjustment in the large" (2010).
+Cameras are rotation (angle-axis), centre, focal length, principal point, two radial coefficients; the sizes are those
+of the data sets of Agarwal, Snavely, Seitz, Szeliski, "Bundle adjustment in the large" (2010).
 """
 
 from __future__ import annotations

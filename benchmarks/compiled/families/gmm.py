@@ -1,7 +1,7 @@
 """Gradient of the log-likelihood of a Gaussian mixture with full covariances and a Wishart prior.
 
-The objective is that of Šrajer, Kukelova, Fitzgibbon, "A benchmark of selected algorithmic differentiation tools on some
-problems in computer vision and machine learning" (2018), without the prior's constant.
+The objective is that of Šrajer, Kukelova, Fitzgibbon, "A benchmark of selected algorithmic differentiation tools on
+some problems in computer vision and machine learning" (2018), without the prior's constant.
 """
 
 from __future__ import annotations

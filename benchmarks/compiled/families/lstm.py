@@ -1,7 +1,7 @@
 """Gradient of a character-level LSTM whose weights all act elementwise, over a long sequence.
 
-The model is that of Šrajer, Kukelova, Fitzgibbon, "A benchmark of selected algorithmic differentiation tools on some
-problems in computer vision and machine learning" (2018): layers of four gates, b features.
+The model is that of Šrajer, Kukelova, Fitzgibbon, "A benchmark of selected algorithmic differentiation tools on
+some problems in computer vision and machine learning" (2018): layers of four gates, b features.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ def _case(layers: int, characters: int, features: int, scan: bool = False, **mar
         )
 
     peers = {"jax": jax_version}
-    left_out = {}
+    left_out: dict[str, str] = {}
     if characters <= SIZES[0][1]:
         peers |= {"torch": torch_version, "autograd": autograd_version}
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -103,7 +104,7 @@ def _inputs(widths: tuple[int, ...], batch: int, dtype: str) -> Callable[[np.ran
                 (random.normal(size=(rows, columns)) / np.sqrt(rows)).astype(dtype),
                 (0.1 * random.normal(size=columns)).astype(dtype),
             )
-            for rows, columns in zip(widths[:-1], widths[1:], strict=True)
+            for rows, columns in pairwise(widths)
         ]
         images = random.uniform(size=(batch, widths[0])).astype(dtype)
         return parameters, images, random.integers(0, widths[-1], size=batch)

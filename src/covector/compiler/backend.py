@@ -76,7 +76,7 @@ def executable(graph: Graph, *, threads: int | None = None, donate: Sequence[int
     program = timed("expand", expand, graph)
     program = stages["simplified"] = timed("simplify", simplify, program)
     fused = stages["kernels"] = timed("fuse", fuse, program)
-    planned = timed("plan", plan, fused, tuple(donate))
+    planned = timed("plan", plan, fused)
     module = timed("emit", emit, planned)
     stages["llvm"] = module.text
     code = timed("llvm", llvm.compile_ir, module.text, ["cv.main", *(["cv.call"] if layout() else [])])

@@ -193,6 +193,19 @@ class Cache:
         except (OSError, UnsafeError) as reason:
             return str(reason)
 
+    def report(self) -> str:
+        """Say where the cache is and what it holds, for people to read."""
+        entries = [entry for entry in self.entries() if not entry.draft]
+        size = sum(entry.size for entry in entries)
+        lines = [
+            f"directory  {self.path or 'none'}",
+            f"holds      {len(entries)} entries, {size / 2**20:.1f} MiB of at most {self.limit / 2**20:.0f} MiB",
+        ]
+        if entries:
+            lines.append(f"last used  {time.strftime('%Y-%m-%d %H:%M', time.localtime(entries[-1].used))}")
+        reason = self.refusal()
+        return "\n".join([*lines, f"not used   {reason}"] if reason else lines)
+
     def _each(self, accept: Any) -> list[Entry]:
         """Return the entries that `accept` accepts, which may remove them, in order of use."""
         if self.path is None:

@@ -21,24 +21,28 @@ class Environment:
 
     Attributes
     ----------
-    read : callable
-        ``read(fun, fixed)`` returns a tuple of the hidden arrays, or the number of the first check that failed.
+    reader : callable
+        What `read` calls.
     active : bool
         Whether there is anything to read or check.
     table : dict
         The programs made for it, by signature.
     """
 
-    __slots__ = ("_labels", "_roots", "active", "names", "read", "table")
+    __slots__ = ("_labels", "_roots", "active", "names", "reader", "table")
 
     def __init__(self, fun: Callable[..., Any], fixed: Sequence[Any]) -> None:
         reach = Reach(fun, fixed)
         self.table: dict[Any, Any] = {}
-        self.read: Callable[[Any, Sequence[Any]], Any] = reach.reader()
+        self.reader: Callable[[Any, Sequence[Any]], Any] = reach.reader()
         self.names = reach.arrays
         self.active = bool(reach.labels)
         self._labels = reach.labels
         self._roots = reach.roots
+
+    def read(self, fun: Callable[..., Any], fixed: Sequence[Any]) -> Any:
+        """Return the hidden arrays, a tuple, or the number of the first check that failed."""
+        return self.reader(fun, fixed)
 
     def difference(self, fun: Callable[..., Any], fixed: Sequence[Any]) -> str:
         """Say what has changed since."""

@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from ..core.graph import Var
+from . import blas
 from . import math as functions
 from .entry import entry_text, layout
 from .definitions import Check, Dot, Host, Repeat, Scan, Update
-from .fuse import fuse
+from .dot import write_dot
 from .index import Index, Symbol
 from .instructions import Writer
 from .loops import Box, Kernel, Result, combine
 from .nests import Nest
-from .plan import Place, Plan, plan
+from .plan import Place, Plan
+from .repeat import write_repeat
 from .scope import Scope, strides_of
 
 __all__ = ["Module", "emit"]
@@ -53,7 +57,13 @@ class Module:
         self.names = 0
         self.kernels: dict[str, str] = {}
         self.arena = 0
+        self.blas: set[str] = set()
         self.text = ""
+
+    def blas_integer(self, routine: str) -> int:
+        """Bits of the integers that a routine of BLAS takes."""
+        blas.install([routine])
+        return blas.integer()
 
     def name(self, what: str) -> str:
         self.names += 1
@@ -71,7 +81,7 @@ class Module:
         return f"!{k}", f"!{k + 2}"
 
 
-class _Function:
+class Function:
     """The function of a program, or of the body of a loop: it has one pointer per input and output."""
 
     def __init__(self, module: Module, p: Plan, name: str) -> None:
@@ -109,6 +119,14 @@ class _Function:
                 self.allocas.append(f"{known} = load ptr, ptr {slot}")
         return known
 
+    def constant(self, f: Function, kind: str, at: Any) -> str:
+        """The operand that points, in the function `f`, to a constant that this program returns."""
+        number = self.base + at if kind == "const" else len(f.module.constants)
+        if kind == "value":
+            f.module.constants.append(np.asarray(at))
+        slot = f.put(f"getelementptr inbounds ptr, ptr %const, i64 {number}")
+        return f.put(f"load ptr, ptr {slot}")
+
     def write(self) -> None:
         p = self.plan
         for k, step in enumerate(p.steps):
@@ -125,9 +143,9 @@ class _Function:
             elif isinstance(step, Check):
                 self._check(step)
             elif isinstance(step, Dot):
-                step.call(self, step)
+                write_dot(self, step)
             elif isinstance(step, Repeat):
-                _repeat(self, step)
+                write_repeat(self, step, p.inner[k], p.scratch[k])
         ins = [f"ptr %in{k}" for k in range(len(p.fused.lowered.graph.inputs))]
         outs = [f"ptr %out{k}" for k in range(len(p.outputs))]
         params = ", ".join([*ins, *outs, "ptr %arena", "ptr %const", "ptr %host", "ptr %error"])
@@ -221,6 +239,17 @@ class _Function:
             self.module.declared.add("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
             self.lines.append(f"call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {source}, i64 {nbytes}, i1 false)")
 
+    def counted(self, n: int, body: Any) -> None:
+        """Write ``for (i = 0; i < n; i++) body(i)``."""
+        self.count += 1
+        k = self.count
+        self.lines += [f"br label %enter{k}", f"enter{k}:", f"br label %loop{k}", f"loop{k}:"]
+        self.lines.append(f"%i{k} = phi i64 [ 0, %enter{k} ], [ %next{k}, %latch{k} ]")
+        body(f"%i{k}")
+        self.lines += [f"br label %latch{k}", f"latch{k}:", f"%next{k} = add nsw i64 %i{k}, 1"]
+        self.lines += [f"%done{k} = icmp eq i64 %next{k}, {n}"]
+        self.lines += [f"br i1 %done{k}, label %after{k}, label %loop{k}", f"after{k}:"]
+
     # --- other steps --------------------------------------------------------------------------------------------------
 
     def stop_if(self, condition: str, code: str) -> None:
@@ -254,15 +283,10 @@ class _Function:
         self.stop_if(self.put(f"icmp ne i64 {done}, 0"), "-1")
 
 
-def _repeat(f: _Function, step: Repeat) -> None:
-    """Write a native loop: the body is a function, carries swap between two buffers."""
-    raise NotImplementedError("loops")
-
-
 def emit(p: Plan) -> Module:
     """Return the LLVM IR of a planned program."""
     module = Module(p)
-    main = _Function(module, p, PROGRAM)
+    main = Function(module, p, PROGRAM)
     main.write()
     module.arena = p.arena
     inputs = len(p.fused.lowered.graph.inputs)
@@ -297,7 +321,3 @@ def emit(p: Plan) -> Module:
     )
     return module
 
-
-def compiled_plan(graph: Any, donate: Any = ()) -> Plan:
-    """Fuse and plan a graph."""
-    return plan(fuse(graph), donate)

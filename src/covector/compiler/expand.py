@@ -103,15 +103,15 @@ class _Expansion:
     def _called(self, eq: Equation, inputs: Sequence[Any]) -> tuple[Graph, Sequence[Any]] | None:
         """The program that the equation stands for, and the inputs of it; None for an operation of its own."""
         primitive, params = eq.primitive, eq.params
-        if primitive.family == "call":
+        if not isinstance(primitive.lower, Expand):
+            if primitive.family != "call":
+                return None
             graph = params.get("graph")
             if isinstance(graph, Graph) and len(graph.inputs) == len(inputs):
                 return graph, inputs
             rule = params.get("rule")
             # What a user's function closes over may differ from call to call, so every call is recorded.
             return None if rule is None else self._recorded(rule.fun, inputs)
-        if not isinstance(primitive.lower, Expand):
-            return None
         definition = primitive.lower.function
 
         def function(*xs: Any) -> Any:

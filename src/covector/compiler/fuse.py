@@ -231,9 +231,9 @@ class _Fuser:
         return [step for *_, step in ranked]
 
 
-def fuse(graph: Graph) -> Fused:
-    """Return the steps that compute the outputs of `graph`."""
-    lowered = lower(graph)
+def fuse(graph: Graph, length: int | None = None) -> Fused:
+    """Return the steps that compute the outputs of `graph`; with `length`, its first input counts to that number."""
+    lowered = lower(graph, length)
     fuser = _Fuser(lowered)
     steps = fuser.steps()
     return Fused(lowered, steps, fuser.kept)

@@ -38,7 +38,7 @@ class JitFunction:
         self.__wrapped__ = fun
         self.inline = inline
         donate = (donate_argnums,) if isinstance(donate_argnums, int) else tuple(donate_argnums)
-        self._options = (static_argnums, static_argnames, donate, threads, inline)
+        self.options = (static_argnums, static_argnames, donate, threads, inline)
         self._static = Static(fun, static_argnums, static_argnames)
         self._variants = Variants(fun, self._static, donate, threads)
         self._recent: Callable[..., Any] | None = None
@@ -87,7 +87,15 @@ class JitFunction:
 
     def replaced(self, fun: Callable[..., Any]) -> JitFunction:
         """Return the same compiled function of another Python function."""
-        return JitFunction(fun, *self._options)
+        return JitFunction(fun, *self.options)
+
+    def recorded(self) -> list[tuple[Any, Any, Any, Any]]:
+        """Return ``(fixed_key, environment, key, specialisation)`` of every program of calls without static values."""
+        return self._variants.recorded()
+
+    def restore(self, fixed_key: Any, environment: Any, key: Any, specialisation: Any) -> None:
+        """Add a program that another process recorded."""
+        self._variants.restore(fixed_key, environment, key, specialisation)
 
     # --- inspection ---------------------------------------------------------------------------------------------------
 
@@ -165,8 +173,8 @@ def _write_into(out: Any, result: Any, fun: Any) -> Any:
         if not isinstance(target, _ndarray) or target.shape != np.shape(x):
             got = f"shape {target.shape}" if isinstance(target, _ndarray) else type(target).__name__
             raise ValueError(
-                f"jit: out= of {fun_name(fun)} must be an array of shape {np.shape(x)} and dtype {np.asarray(x).dtype}; "
-                f"got {got}"
+                f"jit: out= of {fun_name(fun)} must be an array of shape {np.shape(x)} and dtype "
+                f"{np.asarray(x).dtype}; got {got}"
             )
     for target, x in zip(targets, leaves, strict=True):
         np.copyto(target, x)

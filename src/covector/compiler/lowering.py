@@ -13,8 +13,8 @@ from ..core.values import Aval, Shape, aval_of, is_weak
 from . import operations
 from .contraction import contraction
 from .definitions import Check, Definition, Host, Map, Reduce, Repeat, Scan, Update
-from .index import Index
-from .nodes import Complex, Nodes, type_of
+from .index import Index, Symbol
+from .nodes import Complex, Node, Nodes, type_of
 from .operations import Unsupported, Value
 from .scope import Scope, is_progression
 
@@ -36,14 +36,17 @@ class Lowered:
     checks : list of Check
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, length: int | None = None) -> None:
         self.graph = graph
+        self.counter = None if length is None else graph.inputs[0]
+        self.length = length or 0
         self.count = graph.count
         self.order: list[Definition] = []
         self.definitions: dict[int, Definition] = {}
         self.constants: dict[int, tuple[Var, Any]] = {}
         self.checks: list[Check] = []
         self.scope: Scope = None  # type: ignore[assignment]
+        self.made_by = {v.index: eq for eq in graph.equations for v in eq.outputs}
         self._constant_vars: dict[int, Var] = {}
         self._kinds: dict[int, Any] = {}
         self._kept: list[Any] = []
@@ -115,6 +118,8 @@ class Operand:
         scope = self.lowered.scope
         at = [i if isinstance(i, Index) else Index(int(i)) for i in index]
         if type(self.x) is Var:
+            if self.x is self.lowered.counter:
+                return scope.counter(self.x, self.lowered.length)
             return scope.read(self.x, at)
         if not self.shape:
             return constant_value(scope.nodes, self.x[()] if isinstance(self.x, np.ndarray) else self.x, self.dtype)
@@ -222,7 +227,7 @@ class Builder:
             if bad.size:
                 raise IndexError(f"index {bad.flat[0]} is out of bounds for axis {axis} with size {size}")
             return
-        if (indices.x.index, size) in self.lowered._kinds:
+        if (indices.x.index, size) in self.lowered._kinds or self._known(indices, size):
             return
         self.lowered._kinds[indices.x.index, size] = True  # type: ignore[index]
         ends = []
@@ -232,6 +237,17 @@ class Builder:
             self.lowered.define(var, Reduce(how, indices.shape, rule), [indices.x])
             ends.append(var)
         self.lowered.checks.append(Check(*ends, size, axis))
+
+    def _known(self, indices: Operand, size: int) -> bool:
+        """Whether the numbers are made of counters such that they cannot be out of range."""
+        lowered = self.lowered
+        lowered.scope = Scope(lambda var: d.rule if isinstance(d := lowered.definitions.get(var.index), Map) else None)
+        value = indices(*[Index(0, ((Symbol(0, n - 1), 1),)) for n in indices.shape])
+        lowered.scope = None  # type: ignore[assignment]
+        if not isinstance(value, Node) or value.op not in ("index", "const"):
+            return False
+        low, high = value.data.bounds() if value.op == "index" else (value.data, value.data)
+        return bool(-size <= low and high < size)
 
     # --- definitions --------------------------------------------------------------------------------------------------
 
@@ -313,12 +329,23 @@ def _definition(lowered: Lowered, eq: Equation) -> Definition | None:
         return None
 
 
-def lower(graph: Graph) -> Lowered:
-    """Turn the equations of `graph` into definitions."""
-    lowered = Lowered(graph)
+def _with_variables(lowered: Lowered, eq: Equation) -> Equation:
+    """Return the equation of a loop with variables in the place of constants."""
+    avals = [v.aval for v in eq.params["body"].inputs[1:]]
+    avals += [x.aval if type(x) is Var else aval_of(x) for x in eq.inputs[len(avals) :]]
+    inputs = []
+    for x, a in zip(eq.inputs, avals, strict=True):
+        inputs.append(x if type(x) is Var else lowered.constant(np.asarray(x, a.dtype)))
+    return Equation(eq.primitive, inputs, eq.params, eq.outputs)
+
+
+def lower(graph: Graph, length: int | None = None) -> Lowered:
+    """Turn the equations of `graph` into definitions; with `length`, its first input counts to that number."""
+    lowered = Lowered(graph, length)
     for eq in graph.equations:
         if eq.primitive.name == "loop":
-            made: Any = Repeat(eq)
+            made: Any = Repeat(_with_variables(lowered, eq))
+            eq = made.equation
         else:
             made = _definition(lowered, eq) or Host(eq)
         if isinstance(made, Host | Repeat):
@@ -328,5 +355,5 @@ def lower(graph: Graph) -> Lowered:
             made.reads = [x for x in eq.inputs if type(x) is Var]
             lowered.order.append(made)
         else:
-            lowered.define(eq.outputs[0], made, eq.inputs)
+            lowered.define(eq.outputs[0], made, getattr(made, "reads", eq.inputs))
     return lowered

@@ -118,6 +118,8 @@ class Nodes:
             return b
         if b.op == "zero":
             return a
+        if a.type == "i8" and (i := _affine(a)) is not None and (j := _affine(b)) is not None:
+            return self.index(i + j)
         return self.make("add", a.type, a, b)
 
     def sub(self, a: Node, b: Node) -> Node:
@@ -125,6 +127,8 @@ class Nodes:
             return a
         if a.op == "zero":
             return self.neg(b)
+        if a.type == "i8" and (i := _affine(a)) is not None and (j := _affine(b)) is not None:
+            return self.index(i - j)
         return self.make("sub", a.type, a, b)
 
     def mul(self, a: Node, b: Node) -> Node:
@@ -136,6 +140,9 @@ class Nodes:
             return a
         if a.op == b.op == "const" and a.type[0] == "f":
             return self.const(a.data * b.data, a.type)
+        if a.type == "i8" and {a.op, b.op} == {"index", "const"}:
+            x, k = (a, b) if b.op == "const" else (b, a)
+            return self.index(x.data * k.data)
         return self.make("mul", a.type, a, b)
 
     def neg(self, a: Node) -> Node:
@@ -205,6 +212,10 @@ class Nodes:
         """Apply one of the functions of `math`."""
         args = tuple([self.const(0, a.type) if a.op == "zero" else a for a in args])
         return self.make("call", args[0].type, *args, data=name)
+
+
+def _affine(a: Node) -> Index | None:
+    return a.data if a.op == "index" else Index(a.data) if a.op == "const" else None
 
 
 def _is(a: Node, value: int) -> bool:

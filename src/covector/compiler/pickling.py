@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import pickle
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 
+from ..core import tree
 from ..core.graph import Graph
 from ..core.primitive import Primitive
+from ..transforms.arguments import fun_name
+from .closures import Environment
+from .specialise import Specialisation
 
-__all__ = ["can_pickle", "checked", "is_global"]
+__all__ = ["checked", "reduce_jit"]
 
 _PLAIN = (int, float, complex, str, bytes, slice, np.ndarray, np.generic, np.dtype, Primitive, type(None), type(...))
+
+
+# --- programs ---------------------------------------------------------------------------------------------------------
 
 
 def checked(graph: Graph) -> Graph:
@@ -33,33 +40,126 @@ def _check(value: Any, place: str) -> None:
             _check(v, place)
     elif isinstance(value, Graph):
         checked(value)
-    elif not can_pickle(value):
+    elif not _can_pickle(value):
         raise pickle.PicklingError(
             f"a compiled function holds {place}, a {type(value).__name__} that cannot be pickled; define the functions "
             f"and derivative rules that it calls at the top of a module"
         )
 
 
-def can_pickle(x: Any) -> bool:
+def _can_pickle(x: Any) -> bool:
     """Whether `x` can be pickled by the standard library or, where that is loaded, by cloudpickle."""
-    for name in ("pickle", "cloudpickle"):
-        module = sys.modules.get(name)
-        if module is not None and _dumps(module.dumps, x):
-            return True
-    return False
+    return _by(pickle, x) is not None or _by(sys.modules.get("cloudpickle"), x) is not None
 
 
-def _dumps(dumps: Callable[[Any], bytes], x: Any) -> bool:
+def _by(module: Any, x: Any) -> bytes | None:
+    """The pickle of `x` that `module` makes, None where it makes none."""
+    if module is None:
+        return None
     try:
-        dumps(x)
-    except Exception:  # whatever the user's classes raise
-        return False
-    return True
+        return module.dumps(x)  # type: ignore[no-any-return]
+    except Exception:  # whatever the classes in it raise
+        return None
 
 
-def is_global(x: Any, module: Any, name: Any) -> bool:
-    """Whether `x` is what its module calls by this name, so that it can be pickled by it."""
+# --- compiled functions -----------------------------------------------------------------------------------------------
+
+
+def reduce_jit(function: Any) -> Any:
+    """What ``__reduce__`` of a compiled function returns.
+
+    A function that a module defines is found by its name in the other process. Any other travels with the Python
+    function that it compiles, if that can be pickled, else with the programs recorded so far.
+    """
+    cloudpickle = sys.modules.get("cloudpickle")
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
+    # Other programs of cloudpickle's users do not have our main module.
+    if _named(module, name) is function and not (module == "__main__" and cloudpickle is not None):
+        return name
+    fun, make = function.__wrapped__, type(function)
+    if _by(pickle, fun) is not None:
+        return _restored, (make, fun, function.options)
+    code = _by(cloudpickle, fun)
+    if code is not None:
+        return _from_code, (make, code, function.options)
+    recorded = [
+        (fixed_key, _contents(environment.read(fun, ())), key, spec)
+        for fixed_key, environment, key, spec in function.recorded()
+        if _by(pickle, (fixed_key, key)) is not None
+    ]
+    if not recorded:
+        raise pickle.PicklingError(
+            f"jit: {fun_name(fun)} cannot be pickled, because it is no function that a module defines, and there is no "
+            f"program of it yet that could travel instead; define it at the top of a module, or call it first"
+        )
+    return _from_programs, (make, fun_name(fun), function.options, recorded)
+
+
+def _named(module: Any, name: str) -> Any:
     found: Any = sys.modules.get(module)
-    for part in str(name).split("."):
+    for part in name.split("."):
         found = getattr(found, part, None)
-    return found is x
+    return found
+
+
+def _contents(hidden: Sequence[Any] | None) -> list[Any]:
+    return [np.array(x) if isinstance(x, np.ndarray) else x for x in hidden or ()]
+
+
+def _restored(make: Callable[..., Any], fun: Any, options: tuple[Any, ...]) -> Any:
+    return make(fun, *options)
+
+
+def _from_code(make: Callable[..., Any], code: bytes, options: tuple[Any, ...]) -> Any:
+    return make(pickle.loads(code), *options)
+
+
+def _from_programs(make: Callable[..., Any], name: str, options: tuple[Any, ...], recorded: Sequence[Any]) -> Any:
+    function = make(_Elsewhere(name), *options)
+    for fixed_key, hidden, key, spec in recorded:
+        function.restore(fixed_key, _Frozen(hidden), key, spec)
+    return function
+
+
+class _Elsewhere:
+    """Stands for a Python function that could not be pickled."""
+
+    def __init__(self, name: str) -> None:
+        self.__name__ = self.__qualname__ = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(
+            f"jit: {self.__name__} came from another process as its recorded programs, of which none is for arguments "
+            f"like these; define the function at the top of a module, or call it with such arguments before pickling it"
+        )
+
+
+class _Frozen(Environment):
+    """What a function reached besides its arguments when it was pickled."""
+
+    def __init__(self, hidden: list[Any]) -> None:
+        super().__init__(_nothing, ())
+        self.hidden = hidden
+        self.active = bool(hidden)
+
+    def read(self, fun: Any, fixed: Any) -> list[Any]:
+        return self.hidden
+
+
+def _nothing() -> None:
+    pass
+
+
+def reduce_specialisation(spec: Specialisation) -> Any:
+    """What ``__reduce__`` of a specialisation returns."""
+    checked(spec.graph)
+    treedef = None if spec.treedef is tree.LEAF else spec.treedef
+    options = {name: getattr(spec, name) for name in ("written", "watched", "threads", "donate")}
+    return _specialisation, (spec.graph, spec.guarded, spec.guards, treedef, spec.kinds, options)
+
+
+def _specialisation(graph: Graph, guarded: Any, guards: Any, treedef: Any, kinds: Any, options: dict[str, Any]) -> Any:
+    spec = Specialisation(graph, guarded, guards, tree.LEAF if treedef is None else treedef, kinds)
+    for name, value in options.items():
+        setattr(spec, name, value)
+    return spec

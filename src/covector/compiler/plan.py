@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 
 from ..core.graph import Var
 from .definitions import Check, Dot, Host, Map, Repeat, Scan, Update
-from .fuse import Fused
+from .fuse import Fused, fuse
 from .loops import Box, Kernel
-from .operations import Value
 
 __all__ = ["Place", "Plan", "plan"]
 
@@ -37,6 +36,10 @@ class Plan:
         By index of variable.
     arena : int
         Bytes.
+    in_place : set of int
+        The allocated outputs that are written to the memory of an input.
+    inner : dict
+        The plans of the bodies of loops, by number of step; `scratch` says where their memory begins in the arena.
     results : list
         Per output of the graph ("out", number), ("in", number), ("const", number), or ("value", constant).
     outputs : list of Var
@@ -60,17 +63,28 @@ class Plan:
         self.results: list[tuple[str, Any]] = []
         self.outputs: list[Var] = []
         self.constants: list[Any] = []
+        self.pairs: dict[int, int] = {}
+        self.in_place: set[int] = set()
+        self.inner: dict[int, Plan] = {}
+        self.scratch: dict[int, int] = {}
 
 
-def plan(fused: Fused, donate: Sequence[int] = ()) -> Plan:
-    """Give every stored array of `fused` a place."""
+def plan(fused: Fused, pairs: dict[int, int] | None = None) -> Plan:
+    """Give every stored array of `fused` a place.
+
+    `pairs` says which outputs of the graph may take the memory of which inputs: those in `in_place` do.
+    """
     out = Plan(fused)
+    out.pairs = pairs or {}
     graph = fused.lowered.graph
     out.bodies = [s.body(fused.enter, fused.inline(s)) if isinstance(s, Kernel) else None for s in fused.steps]
     for k, v in enumerate(graph.inputs):
         out.places[v.index] = Place("in", k)
     for x in graph.outputs:
         _result(out, x)
+    for k, step in enumerate(out.steps):
+        if isinstance(step, Repeat):
+            out.inner[k] = body_plan(step)
     first, last = _lifetimes(out)
     classes = _merge(out, first, last)
     _pack(out, classes, first, last)
@@ -155,8 +169,10 @@ def _lifetimes(out: Plan) -> tuple[dict[int, int], dict[int, int]]:
 
 def _merge(out: Plan, first: dict[int, int], last: dict[int, int]) -> dict[int, int]:
     """Let arrays take the memory of those that die as they are made; returns who shares with whom."""
-    parent: dict[int, int] = {i: i for i in first}
+    given = _given(out, last)
+    parent: dict[int, int] = {i: i for i in (*first, *given)}
     sizes = {v.index: v.size * v.dtype.itemsize for s in out.steps for v in made_by(s)}
+    sizes |= {v.index: v.size * v.dtype.itemsize for v in out.fused.lowered.graph.inputs}
 
     def find(i: int) -> int:
         while parent[i] != i:
@@ -165,13 +181,16 @@ def _merge(out: Plan, first: dict[int, int], last: dict[int, int]) -> dict[int, 
 
     def join(old: int, new: int) -> None:
         a, b = find(old), find(new)
-        fixed = [i for i in (a, b) if out.places.get(i, Place("", 0)).kind]
-        if len(fixed) < 2 and a != b:
-            root, other = (a, b) if fixed == [a] else (b, a)
-            parent[other] = root
+        fixed = [i for i in (a, b) if i in out.places]
+        if a == b or (len(fixed) == 2 and given.get(a, -1) != out.places[b].at):
+            return
+        if len(fixed) == 2:
+            out.in_place.add(out.places[b].at)
+        root, other = (a, b) if a in fixed else (b, a)
+        parent[other] = root
 
     for k, step in enumerate(out.steps):
-        dying = {i for i in first if last[i] == k and first[i] < k}
+        dying = {i for i in (*first, *given) if last.get(i) == k and first.get(i, -1) < k}
         if isinstance(step, Update):
             if step.old is not None and step.old.index in dying:
                 join(step.old.index, step.var.index)
@@ -186,6 +205,19 @@ def _merge(out: Plan, first: dict[int, int], last: dict[int, int]) -> dict[int, 
                         join(i, v.index)
                         break
     return {i: find(i) for i in first}
+
+
+def _given(out: Plan, last: dict[int, int]) -> dict[int, int]:
+    """The inputs whose memory an output may take, with the number of that output among those allocated."""
+    graph = out.fused.lowered.graph
+    found = {}
+    for o, i in out.pairs.items():
+        kind, at = out.results[o]
+        var = graph.inputs[i]
+        unique = [r for r in out.results if r == ("in", i)] == [] and out.results.count((kind, at)) == 1
+        if kind == "out" and unique and var.index in last:
+            found[var.index] = at
+    return found
 
 
 def _pointwise(body: list[Box] | None, i: int, v: Var) -> bool:
@@ -208,6 +240,9 @@ def _pack(out: Plan, classes: dict[int, int], first: dict[int, int], last: dict[
     spans: dict[int, list[int]] = {}
     sizes: dict[int, int] = {}
     by_index = {v.index: v for s in out.steps for v in made_by(s)}
+    for k, inner in out.inner.items():
+        spans[-k - 1] = [k, k]
+        sizes[-k - 1] = scratch_size(out.steps[k], inner)
     for i, c in classes.items():
         v = by_index[i]
         span = spans.setdefault(c, [first[i], last[i]])
@@ -223,12 +258,34 @@ def _pack(out: Plan, classes: dict[int, int], first: dict[int, int], last: dict[
                     at = stop
             placed.append((at, at + size, a, b))
             out.arena = max(out.arena, at + size)
-            out.places[c] = Place("arena", at)
+            if c < 0:
+                out.scratch[-c - 1] = at
+            else:
+                out.places[c] = Place("arena", at)
     for i, c in classes.items():
         if i not in out.places:
             out.places[i] = out.places[c]
 
 
-def parts(value: Value) -> Sequence[Any]:
-    """The nodes of a value."""
-    return value if isinstance(value, tuple) else (value,)
+def body_plan(step: Repeat) -> Plan:
+    """The plan of the body of a loop; carries may stay where they are."""
+    params = step.equation.params
+    body, first = params["body"], 1 + params["constants"]
+    return plan(fuse(body, params["length"]), {k: first + k for k in range(params["carries"])})
+
+
+def scratch_size(step: Repeat, inner: Plan) -> int:
+    """Bytes that a loop needs besides its inputs and outputs: its counter, two buffers per carry, its body's arena."""
+    return _ALIGN + inner.arena + sum([2 * padded(v.aval) for v in carries_of(step)])
+
+
+def carries_of(step: Repeat) -> list[Var]:
+    """The variables of the body that stand for the carries."""
+    params = step.equation.params
+    first = 1 + params["constants"]
+    return list(params["body"].inputs[first : first + params["carries"]])
+
+
+def padded(aval: Any) -> int:
+    """Bytes of an array, up to the next multiple of the alignment."""
+    return -(-max(aval.size * aval.dtype.itemsize, 1) // _ALIGN) * _ALIGN

@@ -9,7 +9,6 @@ of the compiled function and therefore has to be fast.
 from __future__ import annotations
 
 import functools
-import sys
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
@@ -22,7 +21,7 @@ from ..core.tracer import Tracer
 from .libraries import is_core_module, is_library_code, is_library_module, names_in
 from .sameness import contents, is_data, same, same_contents, snapshot
 
-__all__ = ["Node", "Reach", "TooMuchError"]
+__all__ = ["Node", "Reach", "TooMuchError", "is_object", "slots_of"]
 
 _ndarray = np.ndarray
 _MOST = 20_000
@@ -192,13 +191,11 @@ class Reach:
             return "opaque", self._foreign_array
         if isinstance(x, type):
             return None if is_core_module(x.__module__) else ("class", self._class)
-        if isinstance(x, BuiltinFunctionType | np.ufunc | Enum) or not _attributes(x):
-            return None
-        if is_core_module(kind.__module__):
-            # Objects of SciPy's and our own hold arrays that only their compiled code, or a rule, sees.
-            known = kind.__module__.startswith(("scipy.", "covector."))
-            return ("library", self._library_object) if known else None
-        return "instance", self._instance
+        if is_object(x):
+            return "instance", self._instance
+        # Objects of SciPy's and our own hold arrays that only their compiled code, or a rule, sees.
+        known = str(kind.__module__).startswith(("scipy.", "covector.")) and not isinstance(x, np.ufunc)
+        return ("library", self._library_object) if known and _attributes(x) else None
 
     def _child(self, node: Node, place: Any, x: Any, expression: str, label: str, watch: bool, fresh: bool) -> None:
         child = self.visit(x, expression, label, watch, fresh)
@@ -372,6 +369,14 @@ class Reach:
 
     def _member(self, label: str, fun: FunctionType, watch: bool) -> Node | None:
         return self.visit(fun, self._constant(fun), label, watch, False)
+
+
+def is_object(x: Any) -> bool:
+    """Whether `x` is an object of a user's class, whose attributes can be followed."""
+    if isinstance(x, BuiltinFunctionType | FunctionType | MethodType | ModuleType | type | Enum | _ndarray | Tracer):
+        return False
+    kind = type(x)
+    return not is_core_module(kind.__module__) and _attributes(x) and not hasattr(kind, "_fields")
 
 
 def _attributes(x: Any) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..core.graph import Graph
-from .rolling.periods import LEAST_LENGTH, Stretch, chosen, periods, stretches
+from .rolling.accumulation import accumulated
+from .rolling.periods import LEAST_LENGTH, SHORTEST, Stretch, chosen, periods, stretches
 from .rolling.runs import Run, find_run
 from .rolling.stitching import stitched
 from .rolling.table import Table
@@ -44,11 +45,13 @@ def roll(graph: Graph) -> Graph:
     >>> len(graph), [eq.primitive for eq in roll(graph)]
     (300, [loop])
     """
-    while True:
-        rolled = _rolled_once(graph)
-        if rolled is None:
-            return graph
-        graph = rolled
+    source, graph = graph, accumulated(graph)
+    rolled = _rolled_once(graph)
+    if rolled is None:
+        return source
+    while rolled is not None:
+        graph, rolled = rolled, _rolled_once(rolled)
+    return graph
 
 
 def _rolled_once(graph: Graph) -> Graph | None:
@@ -56,23 +59,36 @@ def _rolled_once(graph: Graph) -> Graph | None:
     if len(graph) < LEAST_LENGTH:
         return None
     table = Table(graph)
-    runs = _runs(table)
+    candidates = periods(table.tokens, *table.sharp)
+    runs, complete = _runs(table, candidates, LEAST_LENGTH)
+    if not complete:
+        # What a long stretch reads may have been made by a short one.
+        more, _ = _runs(table, candidates, SHORTEST)
+        if _covered(more) > _covered(runs) + LEAST_LENGTH:
+            runs = more
     return stitched(table, runs) if runs else None
 
 
-def _runs(table: Table) -> list[Run]:
-    """Find the runs of a program, those with the shortest blocks first where there is a choice."""
-    found = stretches(table.tokens, periods(table.tokens, *table.sharp))
+def _covered(runs: list[Run]) -> int:
+    return sum(run.stop - run.start for run in runs)
+
+
+def _runs(table: Table, candidates: list[int], least: int) -> tuple[list[Run], bool]:
+    """Find runs of at least so many equations, and whether all stretches were runs.
+
+    Where there is a choice those with the shortest blocks are taken.
+    """
+    found = stretches(table.tokens, candidates, least)
     refused: set[Stretch] = set()
     last: list[Stretch] = []
     runs: list[Run] = []
     for _ in range(_ATTEMPTS):
-        now = chosen(found, refused)
+        now = chosen(found, refused, least)
         same = next((i for i, (a, b) in enumerate(zip(now, last, strict=False)) if a != b), min(len(now), len(last)))
         # What is found in a stretch depends on those before it, which have stayed.
         runs = runs[:same]
         for stretch in now[len(runs) :]:
-            run = find_run(table, stretch, runs)
+            run = find_run(table, stretch, runs, least)
             if run is None:
                 refused.add(stretch)
                 break
@@ -80,4 +96,4 @@ def _runs(table: Table) -> list[Run]:
         else:
             break
         last = now[: len(runs)]
-    return runs
+    return runs, not refused

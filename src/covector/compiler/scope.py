@@ -56,6 +56,15 @@ class Scope:
             self.memo[key] = value
         return value
 
+    def counter(self, var: Var, length: int) -> Value:
+        """Return the counter of a loop around the program, which `var` holds, as a value known to be in range."""
+        key = ("counter", var.index)
+        atom = self.memo.get(key)
+        if atom is None:
+            node = self._load(var, Index(0), "i8")
+            atom = self.memo[key] = Loaded(node, 0, length - 1)  # type: ignore[assignment]
+        return self.nodes.index(Index(0, ((atom, 1),)))  # type: ignore[arg-type]
+
     def compute(self, var: Var, definition: Any, index: Sequence[Index]) -> Value:
         """Return the element of `var` by its rule, whether or not it has memory."""
         key = (var.index, tuple([i.key for i in index]), ())

@@ -15,6 +15,7 @@ from ..core.values import Aval, aval_of, dtype_of, is_weak, shape_of
 from ..transforms.arguments import check_leaf, fun_name
 from ..transforms.vmap import named_axes
 from .calls_axes import axes_key
+from .reach import is_object
 from .specialise import Input
 
 __all__ = ["Arguments", "Static", "as_input", "leaf_key", "parameters", "plain_leaf", "static_key"]
@@ -95,9 +96,13 @@ def static_key(x: Any, place: Callable[[], str]) -> Hashable:
         return x.__code__  # what it closes over is compared at every call
     if type(x) is tuple:
         return (tuple, *[static_key(y, place) for y in x])
+    if is_object(x) and type(x).__hash__ in (None, object.__hash__):
+        return ("object", type(x))  # what it holds is compared at every call
     try:
         hash(x)
     except TypeError:
+        if is_object(x):
+            return ("object", type(x))
         raise TypeError(
             f"jit: {place()} is a {type(x).__name__}, which cannot be compared with that of an earlier call; "
             f"pass something hashable (a tuple instead of a list), or make it a dynamic argument"
@@ -154,13 +159,28 @@ class Arguments:
         Structure of the arguments, None in place of static ones.
     places : list of int
         The numbers of `leaves` among all leaves.
+    static_places : list of int or str
+        Positions and names of static arguments.
     """
 
-    __slots__ = ("_all", "_args", "_kwargs", "fixed", "fixed_key", "key", "leaves", "places", "traced", "treedef")
+    __slots__ = (
+        "_all",
+        "_args",
+        "_kwargs",
+        "fixed",
+        "fixed_key",
+        "key",
+        "leaves",
+        "places",
+        "static_places",
+        "traced",
+        "treedef",
+    )
 
     def __init__(self, static: Static, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         keys: list[Any] = []
         self.fixed: list[Any] = []
+        self.static_places: list[int | str] = []
         if static:
             args, kwargs = self._without_static(static, args, kwargs, keys)
         self._args, self._kwargs = args, kwargs
@@ -185,6 +205,11 @@ class Arguments:
         self.key = (self.treedef, *keys)
         self.fixed_key = tuple([k[-1] for k in keys if type(k) is tuple and k[0] is _FIXED]) if self.fixed else ()
 
+    @property
+    def trees(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The positional and the keyword arguments, None in place of static ones."""
+        return self._args, self._kwargs
+
     def _without_static(self, static: Static, args: Any, kwargs: Any, keys: list[Any]) -> Any:
         """Put None in place of static arguments, and note their values."""
         args, kwargs = list(args), dict(kwargs)
@@ -193,11 +218,13 @@ class Arguments:
                 place = lambda i=i: f"the static argument {i} of {fun_name(static.fun)}"  # type: ignore[misc]
                 keys.append((_FIXED, static_key(args[i], place)))
                 self.fixed.append(args[i])
+                self.static_places.append(i)
                 args[i] = None
         for name in sorted(static.names & set(kwargs)):
             place = lambda name=name: f"the static argument {name!r} of {fun_name(static.fun)}"  # type: ignore[misc]
             keys.append((_FIXED, static_key(kwargs[name], place)))
             self.fixed.append(kwargs[name])
+            self.static_places.append(name)
             kwargs[name] = None
         return tuple(args), kwargs
 
@@ -206,16 +233,10 @@ class Arguments:
         shown = path.removeprefix("[0]") if path.startswith("[0]") else path.removeprefix("[1]")
         return f"the argument {shown} of {fun_name(fun)}"
 
-    def call(self, fun: Callable[..., Any], static: Static, leaves: Sequence[Any], fixed: Sequence[Any]) -> Any:
+    def call(self, fun: Callable[..., Any], leaves: Sequence[Any], fixed: Sequence[Any]) -> Any:
         """Call `fun` with `leaves` and `fixed` in the places of ours."""
         rest = iter(fixed)
-        given: dict[Any, Any] = {}
-        if static:
-            for i in sorted(static.numbers):
-                if i < len(self._args):
-                    given[i] = next(rest)
-            for name in sorted(static.names & set(self._kwargs)):
-                given[name] = next(rest)
+        given = {place: next(rest) for place in self.static_places}
         full: list[Any] = list(self._all)
         places = set(self.places)
         values = iter(leaves)

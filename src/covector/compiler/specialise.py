@@ -117,6 +117,11 @@ class Specialisation:
         avals = ", ".join(repr(v.aval) for v in self.graph.inputs)
         return f"Specialisation({avals}; {len(self.graph)} operations, {len(self.guards)} guards)"
 
+    def __reduce__(self) -> Any:
+        from .pickling import reduce_specialisation
+
+        return reduce_specialisation(self)
+
     @property
     def executable(self) -> Any:
         """The machine code; its last output tells whether the guards hold, if there are any."""

@@ -51,6 +51,11 @@ class Substitution:
             found = holder.cell_contents if what == "cell" else holder.get(place, _MISSING)
             if found is not value:
                 raise SideEffectError(str(place))
+        for old, new in self._spaces.values():
+            expected = {place for _, holder, place, _ in self._expected if holder is new}
+            for place, value in new.items():
+                if place not in expected and old.get(place, _MISSING) is not value:
+                    raise SideEffectError(place)
 
     # --- one copy per kind --------------------------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 """Recording a function for `jit`: abstract values that answer questions about their values on demand.
 
-Operations are recorded and not computed. When Python asks for a value (``if x > 0``, ``int(n)``, a mask as an index), what
-it depends on is computed on the example arguments, once, and the answer becomes a *guard*: the recorded program is the
-right one for all arguments that give the same answers.
+Operations are recorded and not computed. When Python asks for a value (``if x > 0``, ``int(n)``, a mask as an index),
+what it depends on is computed on the example arguments, once, and the answer becomes a *guard*: the recorded program is
+the right one for all arguments that give the same answers.
 """
 
 from __future__ import annotations

@@ -88,6 +88,18 @@ class Variants:
         with self._lock:
             return [s for group in self._groups.values() for e in group for b in list(e.table.values()) for s in b]
 
+    def recorded(self) -> list[tuple[Any, Environment, Any, Specialisation]]:
+        """Return ``(fixed_key, environment, key, specialisation)`` of every program of calls without static values."""
+        with self._lock:
+            environments = [((), e) for e in self._groups.get((), ())]
+            return [(f, e, key, s) for f, e in environments for key, b in list(e.table.items()) for s in b]
+
+    def restore(self, fixed_key: Any, environment: Environment, key: Any, spec: Specialisation) -> None:
+        """Add a program that was recorded elsewhere."""
+        with self._lock:
+            environment.table[key] = (*environment.table.get(key, ()), spec)
+            self._groups[fixed_key] = [*self._groups.get(fixed_key, ()), environment]
+
     # --- finding ------------------------------------------------------------------------------------------------------
 
     def environment(self, given: Arguments) -> tuple[Environment, Sequence[Any]]:
@@ -95,7 +107,7 @@ class Variants:
         group = self._groups.get(given.fixed_key, ())
         for environment in group:
             hidden = environment.read(self.fun, given.fixed)
-            if type(hidden) is tuple:
+            if type(hidden) is not int:
                 return environment, hidden
         if group and not self._limits.allow_environment(group, self.fun, given.fixed):
             raise _UncachedError
@@ -105,7 +117,7 @@ class Variants:
             self._limits.warn_of_size()
             raise _UncachedError from None
         hidden = environment.read(self.fun, given.fixed)
-        if type(hidden) is not tuple:
+        if type(hidden) is int:
             raise _UncachedError  # somebody changes it right now
         with self._lock:
             self._groups[given.fixed_key] = [environment, *self._groups.get(given.fixed_key, ())]
@@ -163,13 +175,13 @@ class Variants:
             if spec.written or any(concrete(x) is None for x in inputs):
                 raise _UncachedError
         except (_UncachedError, CovectorError):
-            return given.call(self.fun, self.static, given.leaves, given.fixed)
+            return given.call(self.fun, given.leaves, given.fixed)
         return spec.finish(call_program(spec, inputs))
 
     def call_eagerly(self, given: Arguments) -> Any:
         """Call the function as Python; as machine code would, it leaves arguments as they are and returns copies."""
         leaves = [x.copy("K") if isinstance(x, _ndarray) else x for x in given.leaves]
-        out, treedef = tree.flatten(given.call(self.fun, self.static, leaves, given.fixed))
+        out, treedef = tree.flatten(given.call(self.fun, leaves, given.fixed))
         return tree.unflatten(treedef, [x.copy("K") if isinstance(x, _ndarray) else x for x in out])
 
     def _promote(self, environment: Environment, key: Any, spec: Specialisation) -> None:
@@ -236,12 +248,12 @@ class Variants:
         def call(leaves: list[Any], tracers: list[Any]) -> Any:
             made = environment.substitution(tracers)
             fun, fixed = environment.copies(made, self.fun, given.fixed)
-            out = given.call(fun, self.static, leaves, fixed)
+            out = given.call(fun, leaves, fixed)
             made.check_effects()
             return out
 
         def plain(leaves: list[Any], tracers: list[Any]) -> Any:
-            return given.call(self.fun, self.static, leaves, given.fixed)
+            return given.call(self.fun, leaves, given.fixed)
 
         if not closed:
             return specialise(plain, inputs, [], self.fun)

@@ -109,6 +109,12 @@ class Tracer:
     _state: tuple[str, ...] = ("value",)
     """The slots that, with `_trace`, say everything about the value."""
 
+    _answers: bool = False
+    """Whether an abstract value tells what it is on example arguments, if asked for its number."""
+
+    _weak: bool = False
+    """Whether it stands for a Python number, whose dtype gives way to that of any array (NEP 50)."""
+
     if TYPE_CHECKING:
         # What an array has, every tracer in use has: they all derive from `TracedValue`.
         def __getattr__(self, name: str) -> Any: ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..core.views import is_array, is_view, layout, positions, release
 from ..ops.complex_parts import astype, join_p
 from ..ops.indexing import gather_p
 from ..ops.writing import put_p, read_p, write_p
+from .plain import plain_or
 from .register import implements
 from .structural import broadcast_to, reshape
 
@@ -235,10 +236,15 @@ def _assign_traced(x: Any, items: tuple[Any, ...], v: Any) -> None:
         if mask.shape != x.shape[: mask.ndim]:
             raise IndexError(f"boolean index of shape {mask.shape} did not match indexed array of shape {x.shape}")
         if len(shape_of(v)) > x.ndim - mask.ndim:
-            raise ConcretizationError(
-                f"an assignment x[mask] = values at {caller()} with a traced mask needs to know how many elements are "
-                f"selected; write x[...] = np.where(mask, new, x)"
+            known = plain_or(
+                mask,
+                lambda: (
+                    f"an assignment x[mask] = values at {caller()} with a traced mask needs to know how many elements "
+                    f"are selected; write x[...] = np.where(mask, new, x)"
+                ),
             )
+            assign(x, known, v)
+            return
         wide = reshape(mask, mask.shape + (1,) * (x.ndim - mask.ndim))
         store(x, np.where(wide, v, x))
         return
@@ -252,13 +258,25 @@ def _assign_traced(x: Any, items: tuple[Any, ...], v: Any) -> None:
     write(x, put_p, (fitted(v, shape), *arrays), {"unique": not shape})
 
 
+def _spread_masks(items: Sequence[Any], message: Callable[[], str]) -> Iterator[Any]:
+    """Integer arrays in place of masks."""
+    for i in items:
+        if _is_mask(i) or (isinstance(i, Tracer) and i.dtype.kind == "b"):
+            yield from np.nonzero(plain_or(i, message) if isinstance(i, Tracer) else i)
+        else:
+            yield i
+
+
 def traced_places(x: Any, items: tuple[Any, ...]) -> list[Any]:
     """One integer array per axis of `x` for an index of which some integers are traced."""
     if any(i is None or _is_mask(i) or (isinstance(i, Tracer) and i.dtype.kind == "b") for i in items):
-        raise ConcretizationError(
+        message = (
             f"an index at {caller()} that mixes traced integers with masks or np.newaxis is not supported for "
             f"assignment; use integer arrays and slices"
         )
+        if any(i is None for i in items):
+            raise ConcretizationError(message)
+        items = tuple(_spread_masks(items, lambda: message))
     spread = [i for i in items if i is not Ellipsis]
     fill = [_ALL] * (x.ndim - len(spread))
     k = next((k for k, i in enumerate(items) if i is Ellipsis), len(items))

@@ -15,6 +15,7 @@ from .joining import concatenate
 from .linalg import eigvals, inv, lstsq
 from .plain import plain
 from .polynomials import convolve
+from .plain import decided
 from .register import implements
 from .structural import as_array, atleast_1d
 
@@ -26,13 +27,10 @@ def leading_zeros(p: Any, function: str, exactly: bool) -> int:
 
     Where there are no values, elements are taken for different from zero.
     """
-    value = concrete(p)
-    if value is None or not np.size(value):
+    zero = decided(p, lambda p: np.equal(p, 0) if exactly else np.isclose(p, 0, rtol=1e-14))
+    if zero is None or not zero.size:
         return 0
-    n = p.shape[0]
-    lanes = np.reshape(value, (-1, n))
-    zero = np.equal(lanes, 0) if exactly else np.isclose(lanes, 0, rtol=1e-14)
-    counts = np.cumprod(zero, axis=1).sum(axis=1)
+    counts = np.cumprod(zero.reshape(-1, p.shape[0]), axis=1).sum(axis=1)
     if np.any(counts != counts[0]):
         raise ConcretizationError(
             f"{function} at {caller()} meets polynomials of different degree in one vmap, whose results differ in "

@@ -10,13 +10,14 @@ import numpy as np
 
 from ..core.buffer import plain_of
 from ..core.dispatch import as_operand
-from ..core.errors import ConcretizationError, caller
+from ..core.errors import caller
 from ..core.primitive import bind
 from ..core.surface import TracedArray
 from ..core.tracer import Tracer
 from ..core.views import is_stale, is_written, link_slice, positions
 from ..ops.indexing import gather_p, slice_p
 from ..ops.writing import read_p
+from .plain import plain_or
 from .register import implements
 from .structural import transpose
 
@@ -101,9 +102,12 @@ def _plain_index(i: Any) -> Any:
 def _bound(b: Any) -> int:
     if isinstance(b, Tracer) and b.dtype.kind in "iu":
         # Under vmap and abstract tracing the length of the slice would depend on a value.
-        raise ConcretizationError(
-            f"a slice at {caller()} has a traced bound, so its length depends on a value; "
-            f"use np.take(x, start + np.arange(length)) with a fixed length"
+        b = plain_or(
+            b,
+            lambda: (
+                f"a slice at {caller()} has a traced bound, so its length depends on a value; "
+                f"use np.take(x, start + np.arange(length)) with a fixed length"
+            ),
         )
     return operator.index(b)
 
@@ -149,9 +153,12 @@ def _expand(x: Any, items: list[Any]) -> tuple[list[Any], Any]:
 
 def _mask_positions(x: Any, mask: Any, axis: int) -> list[Any]:
     if isinstance(mask, Tracer):
-        raise ConcretizationError(
-            f"a traced bool array as index at {caller()} gives a result whose shape depends on values; "
-            f"use np.where(mask, x, 0) instead of x[mask]"
+        mask = plain_or(
+            mask,
+            lambda: (
+                f"a traced bool array as index at {caller()} gives a result whose shape depends on values; "
+                f"use np.where(mask, x, 0) instead of x[mask]"
+            ),
         )
     if mask.ndim == 0:
         return [np.zeros(int(mask), int)]

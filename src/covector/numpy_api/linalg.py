@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ConcretizationError, NotDifferentiableError, caller
-from ..core.tracer import concrete
 from ..core.values import dtype_of, shape_of
 from ..ops.complex_parts import astype
 from ..ops.decompositions import cholesky_p, qr_p, svd_p, svdvals_p
@@ -17,6 +16,7 @@ from ..ops.least_squares import lstsq_p, pinv_p
 from ..ops.linalg import det_p, inv_p, mH, real_dtype, slogdet_p, solve_p
 from .axes import is_default
 from .norms import matrix_rank
+from .plain import decided
 from .register import implements
 from .structural import as_array
 
@@ -102,8 +102,9 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
 
 def _is_full(rank: Any, n: int) -> bool:
     """Whether the rank is n, which decides the shape of the residuals; taken for granted where values are unknown."""
-    value = concrete(rank)
-    full = np.equal(n if value is None else value, n)
+    full = decided(rank, lambda r: np.equal(r, n))
+    if full is None:
+        return True
     if np.all(full) or not np.any(full):
         return bool(np.all(full))
     raise ConcretizationError(
@@ -208,8 +209,7 @@ def eigvalsh(a: Any, UPLO: str = "L") -> Any:
 
 def _like_numpy(a: Any, w: Any, *results: Any) -> tuple[Any, ...]:
     """Return real results where NumPy does: for a real matrix whose eigenvalues are real, if values are known."""
-    value = concrete(w)
-    if dtype_of(a).kind == "c" or value is None or np.any(np.imag(value) != 0):
+    if dtype_of(a).kind == "c" or decided(w, lambda w: np.all(np.imag(w) == 0)) in (None, False):
         return results
     return tuple(np.real(x) for x in results)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ConcretizationError, NotDifferentiableError, caller
+from ..core.errors import NotDifferentiableError, caller
 from ..core.tracer import Tracer
 from ..core.values import dtype_of
 from ..core.views import link_view
@@ -16,6 +16,7 @@ from ..ops.indexing import gather_p
 from .axes import normalize_axis
 from .indexing import are_unique
 from .joining import stack
+from .plain import plain_or
 from .register import implements
 from .structural import as_array, as_shape, expand_dims, moveaxis, ravel, reshape
 
@@ -82,9 +83,12 @@ def as_mask(condition: Any, function: str) -> Any:
     # Comparison gives a plain array, unless the value is not there to be looked at.
     condition = np.not_equal(condition, 0) if isinstance(condition, Tracer) else condition
     if isinstance(condition, Tracer):
-        raise ConcretizationError(
-            f"{function} with a condition that depends on a value of which only the shape is known, at {caller()}, "
-            f"gives a result of unknown shape; use np.where(condition, x, 0)"
+        condition = plain_or(
+            condition,
+            lambda: (
+                f"{function} with a condition that depends on a value of which only the shape is known, at {caller()}, "
+                f"gives a result of unknown shape; use np.where(condition, x, 0)"
+            ),
         )
     return np.asarray(condition)
 
@@ -92,9 +96,13 @@ def as_mask(condition: Any, function: str) -> Any:
 def static_integers(x: Any, function: str, name: str, masks: bool = False) -> Any:
     """Return an argument that decides shapes as a plain integer array (or, with `masks`, a bool one)."""
     if isinstance(x, Tracer):
-        raise ConcretizationError(
-            f"{function} at {caller()} needs plain integers for `{name}`, which decide the shape of the result; "
-            f"got a traced value of dtype {dtype_of(x)}"
+        dtype = dtype_of(x)
+        x = plain_or(
+            x,
+            lambda: (
+                f"{function} at {caller()} needs plain integers for `{name}`, which decide the shape of the result; "
+                f"got a traced value of dtype {dtype}"
+            ),
         )
     array = as_array(x, function)
     if array.dtype.kind not in ("iub" if masks else "iu") and array.size:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.buffer import plain_of
 from ..core.dispatch import UFUNC_METHODS, UFUNCS, as_operand
-from ..core.errors import ConcretizationError, NotDifferentiableError, caller
+from ..core.errors import NotDifferentiableError, caller
 from ..core.mutation import write
 from ..core.tracer import Tracer
 from ..core.values import dtype_of, is_weak, shape_of
@@ -19,6 +19,7 @@ from ..ops.indexing import gather_p
 from ..ops.writing import add_at_p
 from .assignment import assign_places, fitted, needs_traced, store, traced_places
 from .axes import normalize_axis
+from .plain import plain_or
 from .register import implements
 
 __all__: list[str] = []
@@ -28,7 +29,7 @@ def _plain(x: Any, name: str, what: str) -> Any:
     """Return the argument `x`, which says where to write, as a plain array."""
     x = plain_of(x)
     if isinstance(x, Tracer):
-        raise ConcretizationError(f"np.{name} at {caller()} needs {what} that is not traced; use np.where")
+        return plain_or(x, lambda: f"np.{name} at {caller()} needs {what} that is not traced; use np.where")
     return np.asarray(x)
 
 

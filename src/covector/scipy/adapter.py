@@ -78,5 +78,5 @@ def together(*xs: Any) -> tuple[Any, ...]:
 
 def is_real(x: Any) -> bool:
     """Whether the complex values that `x` stands for are all real; False where they are not known yet."""
-    value = concrete(x)
-    return value is not None and not np.any(np.imag(value))
+    real = decided(x, lambda x: np.all(np.imag(x) == 0))
+    return real is not None and bool(real)

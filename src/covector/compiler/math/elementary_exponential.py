@@ -60,10 +60,11 @@ def _rest(c: Code, r: Value, small: Value) -> Value:
 
 
 def exp_pair(c: Code, high: Value, low: Value) -> Value:
-    """e^(high + low) for |low| ≤ ulp(high)."""
+    """e^(high + low) for |low| ≤ ulp(high); all but the last rounding are far below one unit."""
     x = c.at_least(c.at_most(high, _EXP_HIGH[c.ctype]), _EXP_LOW[c.ctype])
     r, small, low_bits = _reduced(c, x)
-    return scaled(c, (r + _rest(c, r, small + low)) + 1.0, low_bits)
+    total, lost = c.quick_two_sum(c.constant(1.0), r)
+    return scaled(c, total + (lost + _rest(c, r, small + low)), low_bits)
 
 
 @scalar("exp", f64=1.0, f32=1.0)

@@ -7,7 +7,7 @@ import math
 from . import coefficients_special as coefficients
 from .writer import Code, Value, encoding, single
 
-__all__ = ["cosine_over_sine", "log_parts", "sinc_near"]
+__all__ = ["cosine_over_sine", "is_odd", "log_parts", "sinc_near"]
 
 _LN2 = "0.693147180559945309417232121458176568"
 
@@ -54,6 +54,12 @@ def log_parts(code: Code, x: Value, *, subnormal: bool = False) -> tuple[Value, 
     head, tail = _ln2_parts(code.ctype)
     high, error = code.quick_two_sum(exponent * head, s + s)
     return high, error + code.fma(exponent, tail, code.fma(s_error, 2.0, rest))
+
+
+def is_odd(code: Code, whole: Value) -> Value:
+    """Whether a float without fraction is odd; those too large for a last bit are not."""
+    half = 0.5 * whole
+    return half.differs(code.rint(half))
 
 
 def sinc_near(code: Code, r: Value) -> Value:

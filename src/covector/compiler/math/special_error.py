@@ -38,7 +38,8 @@ def erfcx(c: Code, x: Value) -> Value:
     """Of a negative number 2 exp(x²) - erfcx(-x)."""
     scaled = _scaled(c, abs(x))
     power, error = _exp_of_square(c, c.at_most(abs(x), 30.0), 1.0)
-    below = c.fma(2.0 * power, error, 2.0 * power) - scaled
+    below = c.select(power < math.inf, c.fma(power, error, power), power)
+    below = 2.0 * below - scaled
     return c.select(x < 0.0, below, scaled)
 
 
@@ -71,5 +72,7 @@ def log_ndtr(c: Code, x: Value) -> Value:
     tail = half * power
     tail = c.fma(tail, error, tail)
     right = x > 0.0
-    value = c.call("log1p", c.select(right, -tail, half - 1.0))
+    # Not less than -1, where x² is all that counts.
+    left = c.at_least(half - 1.0, 2.0**-c.format.fraction - 1.0)
+    value = c.call("log1p", c.select(right, -tail, left))
     return c.select(right, value, c.fma(-0.5 * x, x, value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from . import coefficients_special as coefficients
-from .parts import cosine_over_sine, log_parts, sinc_near
+from .parts import cosine_over_sine, is_odd, log_parts, sinc_near
 from .registry import scalar
 from .writer import Code, Value, single
 
@@ -43,8 +43,7 @@ def gammaln(c: Code, x: Value) -> Value:
     above = c.select(below_half, z + 1.0, 1.0)
     under = abs(r) * sinc_near(c, r) * c.select(below, 1.0, z)  # of sin(πr)/π: π cancels
     value = c.select(negative, c.call("log", above / under) - value, value)
-    infinite = (z.equals(math.inf)) | (x.equals(0.0))
-    return c.select(infinite, math.inf, value)
+    return c.select(z.equals(math.inf), x, c.select(x.equals(0.0), math.inf, value))
 
 
 @scalar("digamma", f64=4, f32=4)
@@ -65,7 +64,7 @@ def digamma(c: Code, x: Value) -> Value:
     shifted = y - 0.5
     # ψ(y + 1) - 1/y, ψ(y), or the variable of the series, by one division.
     above = c.select(large, 1.0, c.select(small, c.fma(y, product, -(y + 1.0)), product))
-    under = c.select(large, shifted, c.select(small, c.fma(y, y, y), y))
+    under = c.select(large, shifted, c.select(small, y * (y + 1.0), y))
     quotient = above / under
     square = quotient * quotient
     far = c.fma(square, c.polynomial(square, coefficients.DIGAMMA_REST[c.ctype]), c.call("log", shifted))
@@ -100,7 +99,7 @@ def trigamma(c: Code, x: Value) -> Value:
 _LARGEST = {"f64": 171.62437695630272, "f32": 35.040096282958984}
 
 
-@scalar("gamma", f64=5, f32=5)
+@scalar("gamma", f64=4, f32=4)
 def gamma(c: Code, x: Value) -> Value:
     """exp of a logarithm in two parts: by Stirling's series, or below 5/2 of Γ(2 + t), to be divided.
 
@@ -131,8 +130,8 @@ def gamma(c: Code, x: Value) -> Value:
 
     whole = c.rint(z)
     r = z - whole
-    odd = c.bits(c.at_most(whole, c.format.rounder) + c.format.rounder) << (c.format.bits - 1)
-    sine = c.from_bits(c.bits(r * sinc_near(c, r)) ^ odd)
+    sine = r * sinc_near(c, r)
+    sine = c.select(is_odd(c, whole), -sine, sine)
     taken = c.select(below_half, c.fma(z, z, z), c.select(below, z, 1.0))
     reflected = power * c.select(below_half, z + 1.0, 1.0) / (-sine * c.select(below, 1.0, z))
     reflected = reflected * c.select(deep, math.exp(-part), 1.0)

@@ -18,7 +18,7 @@ def expit(c: Code, x: Value) -> Value:
 @scalar("log_expit", f64=2, f32=2)
 def log_expit(c: Code, x: Value) -> Value:
     """min(x, 0) - log1p(exp(-|x|))."""
-    return c.at_most(x, 0.0) - c.call("log1p", c.call("exp", -abs(x)))
+    return -(c.call("log1p", c.call("exp", -abs(x))) - c.at_most(x, 0.0))
 
 
 @scalar("logit", f64=3, f32=3)
@@ -27,7 +27,7 @@ def logit(c: Code, p: Value) -> Value:
     low = p < 0.5
     under = c.select(low, p + 0.0, 1.0 - p)
     # A quotient that would overflow is taken 2⁻⁶⁴ times; then 1 is nothing beside it.
-    tiny = low & (p < 4.0 / c.format.largest)
+    tiny = abs(p) < 4.0 / c.format.largest
     quotient = c.select(tiny, 2.0**-64, 1.0) * abs(1.0 - 2.0 * p) / under
     value = c.call("log1p", quotient)
     value = c.select(tiny, value + 64 * math.log(2.0), value)
@@ -64,21 +64,22 @@ def logaddexp2(c: Code, x: Value, y: Value) -> Value:
 def _share(c: Code, x: Value, y: Value, base: str) -> Value:
     """1/(1 + baseʸ⁻ˣ) with the rounding error of y - x (Knuth, TAOCP 4.2.2); of equal infinities all or nothing."""
     difference, error = c.two_sum(y, -x)
-    power = c.call("exp" if base == "e" else "exp2", difference)
-    corrected = power * (1.0 + error * (1.0 if base == "e" else math.log(2.0)))
-    corrected = c.select(abs(corrected) < math.inf, corrected, power)
-    share = 1.0 / (1.0 + corrected)
+    error = c.select(abs(difference) < math.inf, error, 0.0) * (1.0 if base == "e" else math.log(2.0))
+    right = difference > 0.0
+    power = c.call("exp" if base == "e" else "exp2", -abs(difference))
+    power = c.fma(power, c.select(right, -error, error), power)
+    share = c.select(right, power, 1.0) / (1.0 + power)
     equal = abs(x).equals(math.inf) & x.equals(y)
     return c.select(equal, c.select(x > 0.0, 1.0, 0.0), share)
 
 
-@scalar("logaddexp_share", arity=2, f64=4, f32=4)
+@scalar("logaddexp_share", arity=2, f64=3, f32=3)
 def logaddexp_share(c: Code, x: Value, y: Value) -> Value:
     """The derivative of `logaddexp` by its first argument."""
     return _share(c, x, y, "e")
 
 
-@scalar("logaddexp2_share", arity=2, f64=4, f32=4)
+@scalar("logaddexp2_share", arity=2, f64=3, f32=3)
 def logaddexp2_share(c: Code, x: Value, y: Value) -> Value:
     """The derivative of `logaddexp2` by its first argument."""
     return _share(c, x, y, "2")

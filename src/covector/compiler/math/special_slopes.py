@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .parts import sinc_near
+from .parts import is_odd, sinc_near
 from .registry import scalar
 from .writer import Code, Value
 
@@ -15,10 +15,8 @@ def sinc(c: Code, x: Value) -> Value:
     whole = c.rint(x)
     r = x - whole
     core = sinc_near(c, r)
-    # Floats so large that they keep no last bit are even.
-    odd = c.bits(c.at_most(abs(whole), 2.0 ** (c.format.fraction + 1)) + c.format.rounder) << (c.format.bits - 1)
-    odd = c.select(abs(x) < 2.0**c.format.fraction, odd, 0 * odd)
-    return c.select(abs(x) < 0.5, core, c.from_bits(c.bits(r * core / x) ^ odd))
+    value = r * core / x
+    return c.select(abs(x) < 0.5, core, c.select(is_odd(c, whole), -value, value))
 
 
 @scalar("sech_squared", f64=4, f32=4)
@@ -29,10 +27,13 @@ def sech_squared(c: Code, x: Value) -> Value:
     return 4.0 * power / (below * below)
 
 
-@scalar("exprel", f64=2, f32=2)
+@scalar("exprel", f64=3, f32=3)
 def exprel(c: Code, x: Value) -> Value:
     """(exp(x) - 1)/x, and 1 at 0."""
-    value = c.call("expm1", x) / x
+    # A part of a large exponent goes into a factor, so that exp does not overflow before the quotient does.
+    large = x > (512.0 if c.ctype == "f64" else 64.0)
+    power = c.call("expm1", x - c.select(large, 16.0, 0.0))
+    value = power / x * c.select(large, math.exp(16.0), 1.0)
     return c.select(x.equals(0.0), 1.0, c.select(x.equals(math.inf), math.inf, value))
 
 
@@ -49,8 +50,6 @@ def pseudo_huber(c: Code, delta: Value, r: Value) -> Value:
     """delta² (√(1 + (r/delta)²) - 1) as r²/(1 + √…), which does not cancel; infinite for a negative delta."""
     u = r / delta
     far = abs(u) > 2.0 ** c.format.fraction
-    root = c.select(far, abs(u), c.sqrt(c.fma(u, u, 1.0)))
-    value = r * (r / (1.0 + root))
+    value = c.select(far, delta * abs(r), r * (r / (1.0 + c.sqrt(c.fma(u, u, 1.0)))))
     value = c.select(delta.equals(0.0) | r.equals(0.0), 0.0, value)
-    value = c.select(delta.is_nan() | r.is_nan(), math.nan, value)
     return c.select(delta < 0.0, math.inf, value)

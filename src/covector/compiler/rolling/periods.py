@@ -10,13 +10,16 @@ import numpy as np
 
 from .table import scrambled
 
-__all__ = ["LEAST_COUNT", "LEAST_LENGTH", "Stretch", "chosen", "periods", "stretches"]
+__all__ = ["LEAST_COUNT", "LEAST_LENGTH", "SHORTEST", "Stretch", "chosen", "periods", "stretches"]
 
 LEAST_COUNT = 8
 """Repetitions from which on a loop is worth it."""
 
 LEAST_LENGTH = 64
-"""Equations from which on a loop is worth it."""
+"""Equations from which on a loop is worth it for its own sake."""
+
+SHORTEST = 16
+"""Equations from which on a loop is worth it if others read what it makes."""
 
 _LONGEST = 128
 _CANDIDATES = 12
@@ -44,7 +47,7 @@ def periods(*sequences: Any) -> list[int]:
             distances = (order[1:] - order[:-1])[same]
             total = np.bincount(distances[distances <= len(tokens) // LEAST_COUNT], minlength=1)
             best = np.argsort(-total, kind="stable")[:_CANDIDATES]
-            found.update(int(m) for m in best if total[m] >= LEAST_LENGTH // 2)
+            found.update(int(m) for m in best if total[m] >= LEAST_COUNT)
     return sorted(found)
 
 
@@ -62,23 +65,23 @@ def _words(tokens: Any) -> Iterator[Any]:
             yield words
 
 
-def stretches(tokens: Any, candidates: list[int]) -> list[Stretch]:
-    """Return all stretches with one of the candidates as period, the shortest periods first."""
+def stretches(tokens: Any, candidates: list[int], least: int) -> list[Stretch]:
+    """Return all stretches of `least` tokens with one of the candidates as period, the shortest periods first."""
     found: list[Stretch] = []
     for m in candidates:
         same = np.concatenate([[False], tokens[m:] == tokens[:-m], [False]])
         edges = np.flatnonzero(same[1:] != same[:-1]).reshape(-1, 2)
-        long = edges[:, 1] - edges[:, 0] >= max((LEAST_COUNT - 1) * m, LEAST_LENGTH - m)
+        long = edges[:, 1] - edges[:, 0] >= max((LEAST_COUNT - 1) * m, least - m)
         found += [Stretch(start, end + m, m) for start, end in edges[long].tolist()]
     return found
 
 
-def chosen(found: list[Stretch], refused: set[Stretch]) -> list[Stretch]:
+def chosen(found: list[Stretch], refused: set[Stretch], least: int) -> list[Stretch]:
     """Return parts of the stretches `found` that do not overlap, in order; shorter periods come first to their own."""
     out: list[Stretch] = []
     for whole in found:
         for part in _free(whole, out):
-            if part.stop - part.start >= max(LEAST_COUNT * part.period, LEAST_LENGTH) and part not in refused:
+            if part.stop - part.start >= max(LEAST_COUNT * part.period, least) and part not in refused:
                 insort(out, part)
     return out
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from .periods import LEAST_COUNT, LEAST_LENGTH, Stretch
+from .periods import LEAST_COUNT, Stretch
 from .table import Table
 
 __all__ = ["Column", "Run", "find_run", "run_of"]
@@ -111,14 +111,14 @@ def run_of(runs: Sequence[Run], number: int) -> Run | None:
     return runs[k] if k >= 0 and number < runs[k].end else None
 
 
-def find_run(table: Table, stretch: Stretch, runs: Sequence[Run]) -> Run | None:
-    """Return the longest run in `stretch`, given those before it; None if it is too short to be worth a loop."""
+def find_run(table: Table, stretch: Stretch, runs: Sequence[Run], least: int) -> Run | None:
+    """Return the longest run in `stretch`, given those before it; None if it has fewer equations than `least`."""
     start = _cut(table, stretch)
     m = stretch.period
     count = (stretch.stop - start) // m
     best: Run | None = None
     for middle in (count // 2, count // 4, 3 * count // 4):
-        run = _classified(table, start, m, count, middle, runs)
+        run = _classified(table, start, m, count, middle, runs, least)
         if run is not None and (best is None or run.count > best.count):
             best = run
         if best is not None and best.count * 2 > count:
@@ -157,7 +157,7 @@ def _cut(table: Table, stretch: Stretch) -> int:
 
 
 def _classified(
-    table: Table, start: int, m: int, count: int, middle: int, runs: Sequence[Run]
+    table: Table, start: int, m: int, count: int, middle: int, runs: Sequence[Run], least: int
 ) -> Run | None:
     if count < LEAST_COUNT:
         return None
@@ -177,7 +177,7 @@ def _classified(
             return None
         columns.append(column)
     t0, t1 = pattern.extent()
-    if (t1 - t0) < LEAST_COUNT or (t1 - t0) * m < LEAST_LENGTH:
+    if (t1 - t0) < LEAST_COUNT or (t1 - t0) * m < least:
         return None
     low, per = table.place_start[start], int(table.place_start[start + m] - table.place_start[start])
     places = table.places[low : low + per * count].reshape(count, per)[t0:t1]

@@ -137,8 +137,9 @@ def _subset(w: Any, by_index: Any, by_value: Any) -> tuple[int, int]:
             f"Requested eigenvalue bounds are not valid. Valid range is (-inf, inf) and low < high, but low={low}, "
             f"high={high} is given"
         )
-    value = concrete(w)
-    ends = set() if value is None else {(int((x <= low).sum()), int((x <= high).sum())) for x in value.reshape(-1, n)}
+    below = decided(w, lambda w: np.stack([w <= low, w <= high]))
+    counts = [] if below is None else below.reshape(2, -1, n).sum(axis=2).T.tolist()
+    ends = {(first, last) for first, last in counts}
     if len(ends) != 1:
         raise ConcretizationError(
             f"scipy.linalg.eigh with subset_by_value at {caller()} must know how many eigenvalues lie in the interval, "
