@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import errors, numpy_api, ops, tree
 from .compiler.jit import jit
+from .compiler.threads import threads
 from .errors import (
     ConcretizationError,
     CovectorError,
@@ -98,6 +99,7 @@ __all__ = [
     "register_pytree_node",
     "stop_gradient",
     "testing",
+    "threads",
     "tree",
     "value_and_grad",
     "value_and_jacobian",

@@ -15,6 +15,7 @@ from .entry import layout
 from .expand import expand
 from .fuse import fuse
 from .plan import plan
+from .roll import roll
 from .runtime import Native
 from .simplify import simplify
 
@@ -75,6 +76,7 @@ def executable(graph: Graph, *, threads: int | None = None, donate: Sequence[int
 
     program = timed("expand", expand, graph)
     program = stages["simplified"] = timed("simplify", simplify, program)
+    program = stages["rolled"] = timed("roll", roll, program)
     fused = stages["kernels"] = timed("fuse", fuse, program)
     planned = timed("plan", plan, fused)
     module = timed("emit", emit, planned)

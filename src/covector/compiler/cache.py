@@ -134,10 +134,10 @@ class Cache:
             with opened_folder(self.path, make=True) as at:
                 draft = at(f"{key}.{secrets.token_hex(8)}")
                 try:
-                    with draft.opened(os.O_WRONLY | os.O_CREAT | os.O_EXCL) as descriptor:
-                        with open(descriptor, "wb", closefd=False) as file:
-                            file.write(HEADER.pack(MAGIC, len(data), _digest(key, data)))
-                            file.write(data)
+                    fresh = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+                    with draft.opened(fresh) as descriptor, open(descriptor, "wb", closefd=False) as file:
+                        file.write(HEADER.pack(MAGIC, len(data), _digest(key, data)))
+                        file.write(data)
                     draft.move(at(key))
                 except BaseException:
                     with suppress(OSError):

@@ -49,9 +49,12 @@ class Environment:
         failed = self.read(fun, fixed)
         return self._labels[failed] if type(failed) is int and failed >= 0 else "something it reaches"
 
-    def substitution(self, tracers: Sequence[Any]) -> Substitution:
-        """Prepare copies of the function and its static arguments with `tracers` in place of the arrays."""
-        return Substitution(self._roots, tracers)
+    def substitution(self, tracers: Sequence[Any], numpy: bool = False) -> Substitution:
+        """Prepare copies of the function and its static arguments with `tracers` in place of the arrays.
+
+        With `numpy`, they find `covector.numpy` in place of NumPy.
+        """
+        return Substitution(self._roots, tracers, numpy)
 
     def copies(self, made: Substitution, fun: Any, fixed: Sequence[Any]) -> tuple[Any, list[Any]]:
         """Return the copies of the function and its static arguments."""

@@ -6,13 +6,16 @@ import dis
 import os
 import sys
 from functools import lru_cache
+from importlib import import_module
 from types import CodeType, ModuleType
+from typing import Any
 
 import numpy as np
 
-__all__ = ["is_core_module", "is_library_code", "is_library_module", "names_in"]
+__all__ = ["counterpart", "is_core_module", "is_library_code", "is_library_module", "names_in"]
 
-_OURS = os.path.dirname(os.path.dirname(os.path.realpath(__file__))) + os.sep
+# Code knows its file by the name it was imported under, which may lead through a link.
+_OURS = tuple(os.path.dirname(os.path.dirname(path(__file__))) + os.sep for path in (os.path.realpath, os.path.abspath))
 _STANDARD = os.path.dirname(os.path.realpath(os.__file__)) + os.sep
 _BESIDE_NUMPY = os.path.dirname(os.path.dirname(os.path.realpath(np.__file__))) + os.sep
 _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
@@ -21,7 +24,7 @@ _CORE = frozenset(("covector", "numpy", "scipy", "optree", "llvmlite", "builtins
 
 @lru_cache(maxsize=4096)
 def _is_library_file(file: str) -> bool:
-    return file.startswith((_OURS, _STANDARD, _BESIDE_NUMPY, "<frozen")) or any(p in file for p in _PACKAGES)
+    return file.startswith((*_OURS, _STANDARD, _BESIDE_NUMPY, "<frozen")) or any(p in file for p in _PACKAGES)
 
 
 def is_library_code(code: CodeType) -> bool:
@@ -42,6 +45,20 @@ def is_core_module(name: str | None) -> bool:
     """Whether the module `name` is one of ours, NumPy's, SciPy's or the standard library's."""
     top = (name or "builtins").partition(".")[0]
     return top in _CORE or (top in sys.stdlib_module_names and top != "__main__")
+
+
+def counterpart(x: Any) -> Any:
+    """What `covector.numpy` has in place of NumPy, or of a function of it that takes plain arrays only; else None."""
+    if x is np:
+        return import_module("covector.numpy")
+    module = getattr(x, "__module__", None)
+    if type(module) is not str or not module.startswith("numpy") or isinstance(x, type | ModuleType) or not callable(x):
+        return None
+    name = getattr(x, "__name__", None)
+    if not isinstance(name, str) or getattr(np, name, None) is not x:
+        return None
+    found = getattr(import_module("covector.numpy"), name, None)
+    return None if found is x else found
 
 
 _EXTENDED = dis.EXTENDED_ARG

@@ -199,9 +199,10 @@ def _link(data: bytes, names: Iterable[str], seconds: dict[str, float], text: st
     machine = _linker_target().create_target_machine(reloc="pic", codemodel="small", jit=True)
     engine = binding.create_lljit_compiler(machine, use_jit_link=True, suppress_errors=True)
     library = binding.JITLibraryBuilder().add_object_img(data).add_current_process()
-    for name, address in _SYMBOLS.items():
-        library.import_symbol(name, address)
     wanted = tuple(names)
+    for name, address in _SYMBOLS.items():
+        if name not in wanted:  # what the object itself defines
+            library.import_symbol(name, address)
     for name in wanted:
         library.export_symbol(name)
     try:

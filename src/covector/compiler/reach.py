@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..core.tracer import Tracer
-from .libraries import is_core_module, is_library_code, is_library_module, names_in
+from .libraries import counterpart, is_core_module, is_library_code, is_library_module, names_in
 from .sameness import contents, is_data, same, same_contents, snapshot
 
 __all__ = ["Node", "Reach", "TooMuchError", "is_object", "slots_of"]
@@ -45,7 +45,8 @@ class Node:
     Attributes
     ----------
     kind : str
-        "array", "function", "method", "partial", "jit", "module", "instance", "sequence" or "mapping".
+        "array", "function", "method", "partial", "jit", "module", "instance", "sequence", "mapping", or "numpy" for
+        NumPy itself and those functions of its that `covector.numpy` replaces.
     value : object
         It.
     children : list of (place, Node)
@@ -144,6 +145,8 @@ class Reach:
         fresh : bool
             Whether it may be another object of the same make at every call, as a lambda in an argument is.
         """
+        if counterpart(x) is not None:
+            return Node("numpy", x, "")
         if isinstance(x, ModuleType) and is_library_module(x):
             return None
         name = self._variable(expression)
@@ -313,6 +316,9 @@ class Reach:
         self._check(f"type({name}) is not {self._constant(type(x))}", label)
         for key, item in list(getattr(x, "__dict__", {}).items()):
             self._child(node, key, item, f"{name}.__dict__[{key!r}]", f"{label}.{key}", True, fresh)
+        for key in slots_of(type(x)):
+            if hasattr(x, key):
+                self._child(node, key, getattr(x, key), f"{name}.{key}", f"{label}.{key}", True, fresh)
         node.children.clear()
 
     def _class(self, node: Node, label: str, watch: bool, fresh: bool) -> None:

@@ -172,6 +172,11 @@ class Specialisation:
             out.pop()
         return self._finished(out, hidden)
 
+    @property
+    def reads_numbers(self) -> int:
+        """How often the function made a plain number of a value, as ``a[0] = t`` of a plain array `a` does."""
+        return sum(g.purpose in ("float", "complex") for g in self.guards)
+
     def code_seconds(self) -> dict[str, float]:
         """The seconds that each stage of the compilation took, if there was one."""
         return {} if self._executable is None else self._executable.seconds

@@ -17,6 +17,7 @@ __all__ = ["Uses", "live", "short_sums", "stored"]
 
 _SHORT = 16  # longest reduction that is written out
 _WORTH = 12  # additions per element whose repetition costs more than a store and a load
+_SCALAR = 4  # additions up to which a number is computed wherever it is needed
 _DEPTH = 40  # longest chain of definitions inside one another
 _DEEP = 100  # ... of those computed lane by lane
 _LANES = 32  # shortest axis that becomes a loop over lanes
@@ -194,7 +195,7 @@ def _costs(lowered: Lowered, definitions: Any, uses: Uses, out: set[int]) -> tup
             inner = [j for j in uses.reads[i] if j in costs and j not in out]
             costs[i] = min(d.cost + sum([costs[j] for j in inner]), 1e6)
             depths[i] = 1 + max([depths[j] for j in inner], default=0)
-            if d.var.size == 1 and d.cost:
+            if d.var.size == 1 and costs[i] > _SCALAR:
                 out.add(i)
     return costs, depths
 

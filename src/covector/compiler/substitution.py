@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from .libraries import counterpart
 from .reach import Node, slots_of
 
 __all__ = ["SideEffectError", "Substitution"]
@@ -27,13 +28,15 @@ class Substitution:
         The function, and static arguments.
     replacements : sequence
         One value per array.
+    numpy : bool
+        Whether the copies find `covector.numpy` where the originals find NumPy.
     """
 
-    def __init__(self, roots: Sequence[Node | None], replacements: Sequence[Any]) -> None:
+    def __init__(self, roots: Sequence[Node | None], replacements: Sequence[Any], numpy: bool = False) -> None:
         self._replacements = replacements
         self._made: dict[int, Any] = {}
         self._spaces: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
-        self._touched = _leading_to_arrays(roots)
+        self._touched = _leading_to_arrays(roots, numpy)
         self._expected: list[tuple[str, Any, Any, Any]] = []
 
     def of(self, node: Node | None, original: Any) -> Any:
@@ -56,6 +59,10 @@ class Substitution:
             for place, value in new.items():
                 if place not in expected and old.get(place, _MISSING) is not value:
                     raise SideEffectError(place)
+
+    @staticmethod
+    def _numpy(node: Node) -> Any:
+        return counterpart(node.value)
 
     # --- one copy per kind --------------------------------------------------------------------------------------------
 
@@ -190,12 +197,16 @@ class Substitution:
 _MISSING = object()
 
 
-def _leading_to_arrays(roots: Sequence[Node | None]) -> set[int]:
-    """The ids of the nodes in which there is an array."""
+def _leading_to_arrays(roots: Sequence[Node | None], numpy: bool) -> set[int]:
+    """The ids of the nodes in which there is something to replace."""
+
+    def is_replaced(node: Node) -> bool:
+        return node.array >= 0 or (numpy and node.kind == "numpy")
+
     parents: dict[int, list[Node]] = {}
     stack = [r for r in roots if r is not None]
     seen = {id(r) for r in stack}
-    arrays = [r for r in stack if r.array >= 0]
+    arrays = [r for r in stack if is_replaced(r)]
     while stack:
         node = stack.pop()
         for child in [c for _, c in node.children] + [c for _, _, c in node.members]:
@@ -203,7 +214,7 @@ def _leading_to_arrays(roots: Sequence[Node | None]) -> set[int]:
             if id(child) not in seen:
                 seen.add(id(child))
                 stack.append(child)
-                if child.array >= 0:
+                if is_replaced(child):
                     arrays.append(child)
     touched = {id(a) for a in arrays}
     rest = list(arrays)

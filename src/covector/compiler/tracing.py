@@ -143,6 +143,11 @@ class JitTracer(GraphTracer):
     _lazy: Any = Tracer.__dict__["slot"]
     """What computes the value on the example arguments; None where there are none."""
 
+    @property
+    def _answers(self) -> bool:  # type: ignore[override]
+        self._trace  # noqa: B018  # brings a view up to date
+        return self._lazy is not None
+
     def __init__(self, trace: JitTrace, var: Var, lazy: _Lazy | None) -> None:
         super().__init__(trace, var)
         self._lazy = lazy

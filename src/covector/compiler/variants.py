@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core import tree
-from ..core.errors import CovectorError
+from ..core.errors import CovectorError, TracerConversionError
 from ..core.tracer import Tracer, concrete
 from ..transforms.vmap import named_axes
 from .calls import admits, call_program
@@ -242,28 +242,48 @@ class Variants:
         return spec
 
     def _record(self, environment: Environment, given: Arguments, hidden: Sequence[Any]) -> Specialisation:
+        """Record the function as it is best recorded.
+
+        First with traced values in place of the arrays it reaches. Where something takes plain arrays only (``np.array``
+        of a list, ``np.zeros`` to be filled), once more with `covector.numpy` in place of NumPy. And where that does not
+        help either (an object of SciPy's), with the arrays it reaches as constants whose contents are compared.
+        """
         inputs = [as_input(x) for x in given.leaves]
         closed = [as_input(x) for x in hidden]
 
-        def call(leaves: list[Any], tracers: list[Any]) -> Any:
-            made = environment.substitution(tracers)
-            fun, fixed = environment.copies(made, self.fun, given.fixed)
-            out = given.call(fun, leaves, fixed)
-            made.check_effects()
-            return out
+        def substituted(numpy: bool) -> Specialisation:
+            def call(leaves: list[Any], tracers: list[Any]) -> Any:
+                made = environment.substitution(tracers, numpy)
+                fun, fixed = environment.copies(made, self.fun, given.fixed)
+                out = given.call(fun, leaves, fixed)
+                made.check_effects()
+                return out
 
-        def plain(leaves: list[Any], tracers: list[Any]) -> Any:
-            return given.call(self.fun, leaves, given.fixed)
-
-        if not closed:
-            return specialise(plain, inputs, [], self.fun)
-        try:
             return specialise(call, inputs, closed, self.fun)
+
+        first: Specialisation | None = None
+        try:
+            try:
+                first = substituted(False)
+                if not first.reads_numbers:
+                    return first
+                return min(first, substituted(True), key=lambda spec: spec.reads_numbers)
+            except TracerConversionError:
+                if first is not None:
+                    return first
+                return substituted(True)
         except SideEffectError as error:
             self._limits.warn_of_effect(str(error))
             raise _UncachedError from None
         except Exception:
-            # Something takes plain arrays only (np.asarray, an object of SciPy's), so they become constants.
-            spec = specialise(plain, inputs, [], self.fun)
-            spec.watch(hidden)
-            return spec
+            if first is not None:
+                return first
+            if not closed:
+                raise
+
+        def plain(leaves: list[Any], _: list[Any]) -> Any:
+            return given.call(self.fun, leaves, given.fixed)
+
+        spec = specialise(plain, inputs, [], self.fun)
+        spec.watch(hidden)
+        return spec

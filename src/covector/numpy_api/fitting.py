@@ -13,9 +13,8 @@ from ..core.values import dtype_of
 from ..ops.complex_parts import astype
 from .joining import concatenate
 from .linalg import eigvals, inv, lstsq
-from .plain import plain
+from .plain import decided, plain
 from .polynomials import convolve
-from .plain import decided
 from .register import implements
 from .structural import as_array, atleast_1d
 

@@ -12,6 +12,7 @@ import numpy as np
 from ..core.tracer import Tracer, concrete
 from ..core.values import dtype_of
 from ..core.views import is_view
+from ..numpy_api.plain import decided
 from ..numpy_api.structural import as_array
 from ..ops.complex_parts import astype
 

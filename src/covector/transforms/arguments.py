@@ -92,6 +92,8 @@ def _bare(x: Any, place: Place, i: int) -> Any:
         return x
     if type(x) is int:
         return float(x)
+    if isinstance(x, Tracer) and x._weak and x.dtype.kind == "i":
+        return x.astype(float)
     check_leaf(x, place(i))
     dtype = dtype_of(x)
     if dtype.kind not in "fc":

@@ -7,6 +7,7 @@ import math
 from covector.compiler.math.coefficients_elementary import LOG_TAIL
 from covector.compiler.math.elementary_exponential import exp_pair
 from covector.compiler.math.elementary_logarithm import SHORT_LN2, split
+from covector.compiler.math.rare import or_library, ratio_above
 from covector.compiler.math.registry import scalar
 from covector.compiler.math.writer import Code, Value, single
 
@@ -101,7 +102,7 @@ def hypot(c: Code, x: Value, y: Value) -> Value:
     a, b = abs(x), abs(y)
     larger, smaller = c.select(a > b, a, b), c.select(a > b, b, a)
     step = f.bias // 2 + f.fraction + 10
-    high, low = larger > 2.0 ** (f.bias // 2 - 2), larger < 2.0 ** -(f.bias // 2 - f.fraction - 10)
+    high, low = larger > 2.0 ** (f.bias // 2 - 2), larger < 2.0 ** -(f.bias // 2 - f.fraction // 2 - 1)
     scale = c.select(high, 2.0**-step, c.select(low, 2.0**step, c.constant(1.0)))
     back = c.select(high, 2.0**step, c.select(low, 2.0**-step, c.constant(1.0)))
     larger, smaller = larger * scale, smaller * scale
@@ -110,12 +111,13 @@ def hypot(c: Code, x: Value, y: Value) -> Value:
 
 
 def truncated_rest(c: Code, x: Value, y: Value) -> Value:
-    """fmod for |x/y| < 2^(fraction + 1): the quotient is then right or one too large, and x - q·y exact."""
+    """fmod. For |x/y| < 2^fraction the quotient is right or one too large, and x - q·y exact."""
     a, b = abs(x), abs(y)
     rest = c.fma(-c.trunc(a / b), b, a)
     rest = c.select(rest < 0.0, rest + b, rest)
     rest = c.select((b.equals(math.inf)) & (a < math.inf), a, rest)
-    return c.copysign(rest, x)
+    guard = ratio_above(2.0**c.format.fraction)
+    return or_library(c, c.copysign(rest, x), x, y, library="fmod", guard=guard)
 
 
 def floored_rest(c: Code, rest: Value, y: Value) -> Value:

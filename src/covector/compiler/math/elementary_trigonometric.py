@@ -5,13 +5,14 @@ x = k·π/2 + high + low (Cody and Waite 1980, with fused multiply-adds): x - k�
 covers the cancellation near multiples of π/2. The kernels are those of FreeBSD msun (k_sin.c, k_cos.c). Both are
 evaluated and one is selected, so that sin and cos of one argument share everything.
 
-Right for |x| up to `REDUCIBLE`; beyond, k is no longer exact.
+This holds for |x| up to `REDUCIBLE`; beyond, k is no longer exact and the C library's function is called.
 """
 
 from __future__ import annotations
 
 from covector.compiler.math.coefficients_elementary import COS, SIN
 from covector.compiler.math.elementary_exponential import nearest
+from covector.compiler.math.rare import at_least, or_library
 from covector.compiler.math.registry import scalar
 from covector.compiler.math.writer import Code, Value, single
 
@@ -48,19 +49,24 @@ def _signed(c: Code, value: Value, quadrant: Value) -> Value:
     return c.from_bits(c.bits(value) ^ ((quadrant & 2) << (c.format.bits - 2)))
 
 
+def _settled(c: Code, x: Value, result: Value, name: str) -> Value:
+    return or_library(c, result, x, library=name, guard=at_least(REDUCIBLE[c.ctype]))
+
+
 @scalar("sin", f64=1.0, f32=1.0)
 def sin(c: Code, x: Value) -> Value:
     high, low, quadrant = reduced(c, x)
     sine, cosine = sine_cosine(c, high, low)
     result = _signed(c, c.select((quadrant & 1).equals(0), sine, cosine), quadrant)
-    return c.select(x.equals(0.0), x, result)
+    return _settled(c, x, c.select(x.equals(0.0), x, result), "sin")
 
 
 @scalar("cos", f64=1.0, f32=1.0)
 def cos(c: Code, x: Value) -> Value:
     high, low, quadrant = reduced(c, x)
     sine, cosine = sine_cosine(c, high, low)
-    return _signed(c, c.select((quadrant & 1).equals(0), cosine, sine), quadrant + 1)
+    result = _signed(c, c.select((quadrant & 1).equals(0), cosine, sine), quadrant + 1)
+    return _settled(c, x, result, "cos")
 
 
 @scalar("tan", f64=2.0, f32=2.0)
@@ -69,4 +75,4 @@ def tan(c: Code, x: Value) -> Value:
     sine, cosine = sine_cosine(c, high, low)
     even = (quadrant & 1).equals(0)
     result = c.select(even, sine, cosine) / c.select(even, cosine, -sine)
-    return c.select(x.equals(0.0), x, result)
+    return _settled(c, x, c.select(x.equals(0.0), x, result), "tan")

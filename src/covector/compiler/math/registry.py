@@ -105,7 +105,7 @@ def module(wanted: Iterable[tuple[str, str]], declared: set[str] | None = None) 
         declared.add(symbol)
         code, text = FUNCTIONS[name].code(ctype)
         bodies.append(text)
-        for needed, line in (code.constants | code.declarations).items():
+        for needed, line in (code.definitions | code.declarations).items():
             if needed not in declared:
                 declared.add(needed)
                 heads.append(line)

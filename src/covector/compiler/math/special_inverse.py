@@ -35,7 +35,7 @@ def erfcinv(c: Code, x: Value) -> Value:
     return c.select(x.equals(0.0), math.inf, c.select(rest.equals(0.0), -math.inf, value))
 
 
-@scalar("ndtri", f64=3, f32=3)
+@scalar("ndtri", f64=4, f32=4)
 def ndtri(c: Code, p: Value) -> Value:
     """-√2 erfinv(1 - 2p); infinite at 0 and 1, NaN beyond."""
     rest = 1.0 - p

@@ -195,7 +195,7 @@ class Code:
         self.lines: list[str] = []
         self.needs: set[tuple[str, str]] = set()
         self.declarations: dict[str, str] = {}
-        self.constants: dict[str, str] = {}
+        self.definitions: dict[str, str] = {}  # by symbol: constants and helpers
         self._known: dict[str, Value] = {}
         self.arguments = [Value(self, f"%x{i}", self.format.float) for i in range(arity)]
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from ...core.graph import Equation, Graph, Var
-from ...core.values import Shape, shape_of
+from ...core.primitive import PRIMITIVES
+from ...core.values import Aval, Shape, shape_of
 from ...ops.indexing import sliced_shape
-from .places import emit
 
 __all__ = ["MANY", "accumulated"]
 
@@ -86,6 +86,8 @@ class _Accumulation:
         if type(places) is Var or places.ndim != 1 or any(_dtype(x) != dtype for x in concat.inputs):
             return
         result, shape = scatter.outputs[0], scatter.params["shape"]
+        if not len(places):
+            return
         reshape = self._only_user(result, "reshape")
         if reshape is not None:
             self.dropped.add(self.users[result.index])
@@ -117,31 +119,45 @@ class _Accumulation:
 
     def _add(self, total: Any, x: Any, where: Any, shape: Shape, at: int, result: Var | None) -> Var:
         """Insert behind equation `at` the sum of `total` and `x` at some places, as the variable `result`."""
-        graph = Graph()
-        graph.count = self.new.count
-        index = self._box(where, shape)
+        index, part = self._box(where, shape)
+        out = result or self._variable(shape, x.dtype)
         if index is None:
-            flat = where.reshape(-1)
-            out = emit(
-                graph, "add_at", total, _shaped(graph, x, flat.shape), *np.unravel_index(flat, shape), unique=False
-            )
-        else:
-            part = emit(graph, "read", total, index=index)
-            part = emit(graph, "add", part, _shaped(graph, x, part.shape))
-            out = emit(graph, "write", total, part, index=index)
-        if result is not None:
-            graph.equations[-1].outputs = [result]
-        self.new.count = graph.count
-        self.inserted.setdefault(at, []).extend(graph.equations)
-        return result or out  # type: ignore[no-any-return]
+            places = np.unravel_index(where, shape)
+            added = Equation(PRIMITIVES["add_at"], [total, self._shaped(x, part, at), *places], {"unique": False}, [out])
+            self._insert(at, added)
+            return out
+        old, new = self._variable(part, x.dtype), self._variable(part, x.dtype)
+        params = {"index": index}
+        x = self._shaped(x, part, at)
+        self._insert(
+            at,
+            Equation(PRIMITIVES["read"], [total], params, [old]),
+            Equation(PRIMITIVES["add"], [old, x], {}, [new]),
+            Equation(PRIMITIVES["write"], [total, new], params, [out]),
+        )
+        return out
 
-    def _box(self, where: Any, shape: Shape) -> tuple[Any, ...] | None:
-        """A basic index of the elements at the flat positions `where`, None if there is none."""
+    def _variable(self, shape: Shape, dtype: Any) -> Var:
+        return self.new.variable(Aval(shape, dtype))
+
+    def _insert(self, at: int, *equations: Equation) -> None:
+        self.inserted.setdefault(at, []).extend(equations)
+
+    def _shaped(self, x: Any, shape: Shape, at: int) -> Any:
+        if shape_of(x) == shape:
+            return x
+        out = self._variable(shape, x.dtype)
+        self._insert(at, Equation(PRIMITIVES["reshape"], [x], {"shape": shape}, [out]))
+        return out
+
+    def _box(self, where: Any, shape: Shape) -> tuple[tuple[Any, ...] | None, Shape]:
+        """A basic index of the elements at the flat positions `where`, None if there is none; and the shape of it."""
         if where.size == 1:
-            return tuple([int(i) for i in np.unravel_index(where.item(), shape)])
+            return tuple([int(i) for i in np.unravel_index(where.item(), shape)]), ()
         key = (where.tobytes(), where.shape, shape)
         if key not in self.boxes:
-            self.boxes[key] = _box(where, shape)
+            index = _box(where, shape)
+            self.boxes[key] = (index, where.shape if index is None else sliced_shape(shape, index))
         return self.boxes[key]  # type: ignore[no-any-return]
 
 
@@ -149,27 +165,23 @@ def _dtype(x: Any) -> Any:
     return x.dtype if hasattr(x, "dtype") else None
 
 
-def _shaped(graph: Graph, x: Any, shape: Shape) -> Any:
-    return x if shape_of(x) == shape else emit(graph, "reshape", x, shape=shape)
-
-
 def _box(where: Any, shape: Shape) -> tuple[Any, ...] | None:
     if not where.size:
         return None
     flat = where.reshape(-1)
-    first = np.unravel_index(int(flat[0]), shape)
-    last = np.unravel_index(int(flat[-1]), shape)
+    places = np.unravel_index(flat, shape)
     ranges = []
-    for axis, (a, b) in enumerate(zip(first, last, strict=True)):
-        values = np.unique(np.unravel_index(flat, shape)[axis])
-        step = int(values[1] - values[0]) if len(values) > 1 else 1
-        ranges.append(range(int(a), int(b) + 1, step) if a <= b else range(0))
+    for values in places:
+        first, last = int(values[0]), int(values[-1])
+        step = (last - first) // max(len(np.unique(values)) - 1, 1) or 1
+        if step < 0:
+            return None
+        ranges.append(range(first, last + 1, step))
     if math.prod(map(len, ranges)) != flat.size:
         return None
-    grid = np.ravel_multi_index(np.ix_(*ranges), shape).reshape(-1) if shape else np.zeros(1, int)
-    if (grid != flat).any():
+    if (np.ravel_multi_index(np.ix_(*ranges), shape).reshape(-1) != flat).any():
         return None
     whole = tuple(slice(r.start, r.stop, r.step) for r in ranges)
     # Axes of one element go, if that is the shape in which the piece comes.
     narrow = tuple(r.start if len(r) == 1 else s for r, s in zip(ranges, whole, strict=True))
-    return narrow if sliced_shape(shape, whole) != where.shape else whole
+    return whole if sliced_shape(shape, whole) == where.shape else narrow

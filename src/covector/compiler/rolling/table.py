@@ -12,7 +12,7 @@ import numpy as np
 
 from ...core.graph import Equation, Graph, Var
 from ...core.primitive import Primitive
-from ...core.values import WEAK_FAMILIES, is_weak
+from ...core.values import is_weak
 from ..keys import frozen, scalar_key
 
 __all__ = ["INDEXED", "Table", "entries", "indexed_shape", "literal_dtype"]
@@ -22,6 +22,7 @@ INDEXED = frozenset({"slice", "read", "write", "unslice"})
 
 _REACHES = (128, 4096)
 _HOT = 16
+_PRODUCTS = ("product", "masked_product")
 
 
 class Table:
@@ -190,8 +191,8 @@ class Table:
         key: list[Any] = [shape if eq.primitive.name == "unslice" else None]
         for e in eq.params["index"]:
             kind = type(e)
-            if kind is int:
-                places.append(e)
+            if kind is int or isinstance(e, np.integer):
+                places.append(int(e))
                 key.append("i")
                 axis += 1
             elif kind is slice:
@@ -265,8 +266,6 @@ def _kind(x: Any) -> Any:
 
 
 def _literal_dtype(primitive: Primitive, kinds: tuple[Any, ...], place: int) -> Any:
-    if primitive.family not in WEAK_FAMILIES and primitive.name != "product":
-        return None
     if not any(isinstance(k, np.dtype) for k in kinds):
         return None
     impl = primitive.impl
@@ -275,6 +274,6 @@ def _literal_dtype(primitive: Primitive, kinds: tuple[Any, ...], place: int) -> 
             return impl.resolve_dtypes((*kinds, *[None] * impl.nout))[place]
         except (TypeError, ValueError):
             return None
-    if primitive.name == "product" or primitive.family == "choice":
+    if primitive.family == "choice" or primitive.name in _PRODUCTS:
         return np.result_type(*[k if isinstance(k, np.dtype) else k(0) for k in kinds])
     return None

@@ -104,6 +104,8 @@ def on_reshapes(primitive: Primitive) -> Any:
                     return _without_leading_ones(b, primitive, out, inputs, params)
                 before = b.aval(x).shape
             sources.append(x)
+        if before is None:
+            return None
         y = b.bind(primitive, sources, params)
         return b.emit("reshape", y, shape=out.shape) if b.aval(y).dtype == out.dtype else None
 
@@ -114,7 +116,7 @@ def _without_leading_ones(b: Builder, primitive: Primitive, out: Aval, inputs: I
     arguments = []
     for x in inputs:
         eq, shape = b.maker(x, "reshape"), b.aval(x).shape
-        if eq is not None and shape[0] == 1 and not b.aval(eq.inputs[0]).weak:
+        if eq is not None and shape and shape[0] == 1 and not b.aval(eq.inputs[0]).weak:
             ones = next((k for k, n in enumerate(shape) if n != 1), len(shape))
             x = b.emit("reshape", x, shape=shape[ones:])
         arguments.append(x)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.errors import ConcretizationError, caller
-from ...core.tracer import concrete
+from ...numpy_api.plain import decided
 from ...ops.decompositions import cholesky_p, svd_p, svdvals_p
 from ...ops.eigenvalues import eigh_p, eigvalsh_p
 from ...ops.lapack.hermitian import driver_eigh_p
