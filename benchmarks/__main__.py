@@ -58,6 +58,13 @@ def _accuracy(options: argparse.Namespace) -> int:
     return main(options.only, options.points, options.markdown)
 
 
+def _compiled_accuracy(options: argparse.Namespace) -> int:
+    limit_threads(1)
+    from .compiled_accuracy import main
+
+    return main(options.only, options.points, options.markdown)
+
+
 def _compiled(options: argparse.Namespace) -> int:
     limit_threads(1)  # for this process, which only waits: those that measure have their own numbers
     from .compiled.command import main
@@ -125,6 +132,14 @@ def parser() -> argparse.ArgumentParser:
     accuracy.add_argument("--points", type=_positive, default=30, help="points per argument (default: 30)")
     accuracy.add_argument("--markdown", type=Path, metavar="FILE", help="write the table for the documentation")
     accuracy.set_defaults(run=_accuracy)
+
+    functions = commands.add_parser(
+        "compiled-accuracy", help="scalar functions of compiled programs against mpmath, NumPy and SciPy"
+    )
+    functions.add_argument("--only", metavar="TEXT", default="", help="only the functions with TEXT in their name")
+    functions.add_argument("--points", type=_positive, default=200, help="points per region (default: 200)")
+    functions.add_argument("--markdown", type=Path, metavar="FILE", help="write the table for the documentation")
+    functions.set_defaults(run=_compiled_accuracy)
 
     compiled = commands.add_parser("compiled", help="`jit` against jax.jit, torch, autograd, and C written by hand")
     add_options(compiled)

@@ -87,8 +87,7 @@ def minimax(
         solution = list(mpmath.lu_solve(system, mpmath.matrix([values[k] for k in chosen])))
         coefficients, level = solution[:-1], abs(solution[-1])
         errors = [
-            w * (mpmath.polyval(coefficients[::-1], u) - v)
-            for u, v, w in zip(scaled, values, weights, strict=True)
+            w * (mpmath.polyval(coefficients[::-1], u) - v) for u, v, w in zip(scaled, values, weights, strict=True)
         ]
         worst = max(abs(e) for e in errors)
         if best is None or worst < best[1]:

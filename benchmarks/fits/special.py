@@ -149,11 +149,30 @@ def _bessel_far(order: int) -> Callable[[Any], Any]:
     return function
 
 
+def _sinc_slope(w: Any) -> Any:
+    """The derivative of sin(πx)/(πx), divided by x, as a function of x²."""
+    x = mpmath.sqrt(w)
+    if x < mpf("1e-8"):
+        return -(mpmath.pi**2) / 3 + mpmath.pi**4 * w / 30
+    return (mpmath.cospi(x) - mpmath.sinpi(x) / (mpmath.pi * x)) / (x * x)
+
+
 _SHORT_LOG = ((mpmath.sqrt(2) - 1) / (mpmath.sqrt(2) + 1)) ** 2
 
 FITS = [
     Fit("LOG_REST", _log_rest, 0, _SHORT_LOG, 6, 2, lambda w: w, "(2 artanh(s) - 2s)/s³ in s², |s| ≤ (√2-1)/(√2+1)"),
     Fit("SINC", _sine_rest, 0, _ONE / 4, 8, 4, None, "sin(πr)/(πr) in r², |r| ≤ 1/2"),
+    Fit("SINC_SLOPE", _sinc_slope, 0, _ONE / 4, 8, 4, None, "the derivative of sin(πx)/(πx), over x, in x², |x| ≤ 1/2"),
+    Fit(
+        "COSINE_PI",
+        lambda w: mpmath.cospi(mpmath.sqrt(w)),
+        0,
+        _ONE / 4,
+        9,
+        5,
+        lambda w: _ONE,
+        "cos(πr) in r², |r| ≤ 1/2",
+    ),
     Fit("COTANGENT_PI", _cotangent_rest, 0, _ONE / 4, 9, 5, lambda w: _ONE, "πr cot(πr) (1 - r²) in r², |r| ≤ 1/2"),
     Fit("ERF_NEAR", _odd_rest(mpmath.erf), 0, 1, 11, 6, lambda u: _ONE, "erf(x)/x - 1 in x², |x| ≤ 1"),
     Fit(
@@ -264,6 +283,8 @@ precision, each with the logarithm to base 2 of its largest error.
 from __future__ import annotations
 
 from typing import Final
+
+# fmt: off
 
 '''
 

@@ -229,6 +229,7 @@ VALUES: dict[str, Truth] = {
         lambda value, x: abs(value) if x > 0 else max(abs(value), 1),
         "for negative numbers the larger of the value and 1: the zeros there are ill-conditioned",
     ),
+    "loggamma": Truth(_gammaln, (*_POSITIVE, near(1), near(2))),
     "gamma": Truth(
         _without_poles(mpmath.gamma, mpmath.inf, mpmath.nan),
         (uniform(0, 3), uniform(2, 12), uniform(10, 171.6), far(-306, 0), uniform(-5, 0), uniform(-170, 0)),
@@ -261,10 +262,16 @@ VALUES: dict[str, Truth] = {
     "sinc": Truth(
         lambda x: mpmath.sinpi(x) / (mpmath.pi * x) if x else mpf(1), (uniform(-2, 2), uniform(-100, 100), far(-10, 9))
     ),
-    "sech_squared": Truth(lambda x: mpmath.sech(x) ** 2, (uniform(-3, 3), uniform(-340, 340))),
-    "exprel": Truth(
-        lambda x: mpmath.expm1(x) / x if x else mpf(1), (uniform(-3, 3), uniform(-700, 715), far(-300, 0))
+    "sinc_slope": Truth(
+        lambda x: (mpmath.cospi(x) - mpmath.sinpi(x) / (mpmath.pi * x)) / x,
+        (uniform(-1, 1), uniform(-100, 100), far(-10, 9)),
+        lambda value, x: max(abs(value), 1 / abs(x)) if abs(x) > 1 else value,
+        "beyond 1 the larger of the value and 1/|x|",
     ),
+    "sech_squared": Truth(lambda x: mpmath.sech(x) ** 2, (uniform(-3, 3), uniform(-340, 340))),
+    "exprel": Truth(lambda x: mpmath.expm1(x) / x if x else mpf(1), (uniform(-3, 3), uniform(-700, 715), far(-300, 0))),
+    "exp10": Truth(lambda x: mpf(10) ** x, (uniform(-3, 3), uniform(-307, 308))),
+    "cosm1": Truth(lambda x: -2 * mpmath.sin(x / 2) ** 2, (uniform(-3, 3), uniform(-1000, 1000), far(-150, 0))),
     "huber": Truth(_huber, ((uniform(0, 3), uniform(-5, 5)),)),
     "pseudo_huber": Truth(_pseudo_huber, ((uniform(0, 3), uniform(-5, 5)), (far(-5, 5), far(-5, 5)))),
 }

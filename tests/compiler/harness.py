@@ -79,9 +79,8 @@ class Loop:
         return set(re.findall(r"\bcallq?\s+\*?(\S+)", self.assembly))
 
 
-@cache
 def machine(cpu: str | None = None, features: str | None = None) -> llvm.TargetMachine:
-    """The host, or a given x86 processor to look at its assembly."""
+    """The host, or a given x86 processor. An engine owns its machine, so each needs a new one."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_default_triple()

@@ -7,6 +7,7 @@ import pytest
 import scipy.special as sc
 from benchmarks.references.ulp import largest_error, points_of
 from benchmarks.references.values import VALUES
+
 from compiler import harness
 from covector.compiler.math import FUNCTIONS
 
@@ -17,6 +18,7 @@ _BOTH = ("f64", "f32")
 # Where SciPy is wrong, or its sign of zero is its own.
 _OURS = {
     "gammaln": [5e-324, -5e-324],  # SciPy: inf
+    "loggamma": [5e-324],
     "i1": [5e-324, -5e-324],  # half of the smallest number, rounded to even; SciPy: the smallest number
     "i1e": [5e-324, -5e-324],
     "gamma": [-171.5],  # SciPy: 0
@@ -34,7 +36,9 @@ _TOLERANCE = {"f64": 1e-13, "f32": 2e-6}
 
 def test_every_special_function_has_a_reference() -> None:
     special = {
-        name for name, function in FUNCTIONS.items() if function.formula.__module__.rpartition(".")[2].startswith("special_")
+        name
+        for name, function in FUNCTIONS.items()
+        if function.formula.__module__.rpartition(".")[2].startswith("special_")
     }
     assert special <= VALUES.keys()
 
@@ -98,4 +102,4 @@ def test_loops_become_vector_code(name: str, ctype: str) -> None:
     element = {"f64": "double", "f32": "float"}[ctype]
     lanes = [int(t[1:].split()[0]) for t in loop.vector_types if element in t]
     assert lanes and max(lanes) >= {"f64": 4, "f32": 8}[ctype]
-    assert not loop.calls
+    assert not loop.calls or "sin" in FUNCTIONS[name].needs  # huge angles go to the library

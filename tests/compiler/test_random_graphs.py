@@ -59,7 +59,9 @@ def test_derivatives_and_batches(case: Case, mode: str) -> None:
         fun = lambda *a: cv.vjp(case.smooth, *a[:n])[1](a[n:])
         args += case.draw("out", "u")
     elif mode == "jacrev":
-        fun = lambda *a: cv.vmap(lambda u: cv.vjp(case.smooth, *a)[1](u))(tuple(basis(y) for y in case.draw("out", "u")))
+        fun = lambda *a: cv.vmap(lambda u: cv.vjp(case.smooth, *a)[1](u))(
+            tuple(basis(y) for y in case.draw("out", "u"))
+        )
     else:
         fun = cv.vmap(case.fun)
         args = [np.stack(xs) for xs in zip(*case.lanes(2), strict=True)]
@@ -131,7 +133,9 @@ class Composer:
         x, c = self.pick(), self.literal()
         if self.chance(0.3):
             c = np.full(x.shape if self.chance() else (2, *x.shape), c)
-        return self.one(lambda: x * c, lambda: c * x, lambda: x + c, lambda: c - x, lambda: x - c, lambda: x / (2.0 + c * c))()
+        return self.one(
+            lambda: x * c, lambda: c * x, lambda: x + c, lambda: c - x, lambda: x - c, lambda: x / (2.0 + c * c)
+        )()
 
     def entry(self, n: int) -> Any:
         a, b = sorted(int(k) for k in self.rng.integers(0, n + 1, 2))
@@ -153,7 +157,11 @@ class Composer:
         if not x.ndim or not x.shape[0]:
             return x
         n = x.shape[0]
-        return x[self.one(np.arange(n)[::-1], np.array([0]), np.array([n - 1, 0, -1]), np.arange(n)[:, None], np.arange(0, n, 2))]
+        return x[
+            self.one(
+                np.arange(n)[::-1], np.array([0]), np.array([n - 1, 0, -1]), np.arange(n)[:, None], np.arange(0, n, 2)
+            )
+        ]
 
     def reshape(self) -> Any:
         x = self.pick()
@@ -175,7 +183,9 @@ class Composer:
         if not x.ndim:
             return np.stack([x, x * 2.0])
         axis = self.one(0, -1)
-        return np.concatenate([x, self.one(x, np.zeros(x.shape), x[::-1])], axis) if axis else np.concatenate([x, x[:0]])
+        return (
+            np.concatenate([x, self.one(x, np.zeros(x.shape), x[::-1])], axis) if axis else np.concatenate([x, x[:0]])
+        )
 
     def reduce(self) -> Any:
         x = self.pick()
@@ -191,7 +201,9 @@ class Composer:
 
     def dtype(self) -> Any:
         x = self.pick()
-        return self.one(lambda: x.astype(np.float32), lambda: x.astype(np.float64), lambda: (x > 0).astype(np.float32))()
+        return self.one(
+            lambda: x.astype(np.float32), lambda: x.astype(np.float64), lambda: (x > 0).astype(np.float32)
+        )()
 
     def write(self) -> Any:
         x = self.pick(lambda v: v.ndim)

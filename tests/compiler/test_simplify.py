@@ -68,8 +68,12 @@ MOVES = {"reshape", "transpose", "broadcast", "slice", "unslice"}
 
 def costs(graph: Graph) -> int:
     """Elements read and written by equations that do more than to say where elements are found."""
-    return sum(np.size(x) if type(x) is not Var else x.size for eq in graph if eq.primitive.name not in MOVES
-               for x in (*eq.inputs, *eq.outputs))
+    return sum(
+        np.size(x) if type(x) is not Var else x.size
+        for eq in graph
+        if eq.primitive.name not in MOVES
+        for x in (*eq.inputs, *eq.outputs)
+    )
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,9 @@ NESTINGS: dict[str, Callable[[Any, Any], Any]] = {
     "vmap of grad": lambda f, x: cv.vmap(cv.grad(total(f)))(lanes(x)),
     "grad of vmap": lambda f, x: cv.grad(total(cv.vmap(f)))(lanes(x)),
     "vmap of vmap": lambda f, x: cv.vmap(cv.vmap(f))(lanes(lanes(x))),
-    "vmap of jvp of grad": lambda f, x: cv.vmap(lambda y: cv.jvp(cv.grad(total(f)), (y,), (direction(x),))[1])(lanes(x)),
+    "vmap of jvp of grad": lambda f, x: cv.vmap(lambda y: cv.jvp(cv.grad(total(f)), (y,), (direction(x),))[1])(
+        lanes(x)
+    ),
     "jvp of vmap of grad": lambda f, x: cv.jvp(cv.vmap(cv.grad(total(f))), (lanes(x),), (lanes(direction(x)),))[1],
     "hessian": lambda f, x: cv.hessian(total(f), **holomorphic(x))(x),
     "hvp": lambda f, x: cv.hvp(total(f), (x,), (direction(x),)),

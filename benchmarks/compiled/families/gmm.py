@@ -6,6 +6,7 @@ some problems in computer vision and machine learning" (2018), without the prior
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -126,7 +127,7 @@ def limit(library: Any, inputs: tuple[Any, ...]) -> Callable[[], Any]:
     alphas, means, diagonals, lower, x = inputs
     (n, d), k = x.shape, len(alphas)
     out = tuple(np.empty_like(value) for value in (alphas, means, diagonals, lower))
-    scratch = np.empty(3 * k + 3 * k * d + 2 * d)
+    scratch = np.empty(k + k * d + (os.cpu_count() or 1) * 2 * k * (d + 1))
     run = call(library.gmm_gradient, n, d, k, alphas, means, diagonals, lower, x, *out, scratch)
 
     def invoke() -> Any:

@@ -7,6 +7,11 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#else
+#define omp_get_thread_num() 0
+#endif
 
 static double softmax(const double *restrict b, int64_t k, double *restrict p)
 {
@@ -28,8 +33,7 @@ void gmm_gradient(int64_t n, int64_t d, int64_t k, const double *restrict alpha,
                   double *restrict scratch)
 {
     const int64_t t = d * (d - 1) / 2;
-    double *restrict base = scratch, *restrict score = base + k, *restrict p = score + k;
-    double *restrict diagonal = p + k, *restrict centred = diagonal + k * d, *restrict white = centred + k * d;
+    double *restrict base = scratch, *restrict diagonal = base + k, *restrict own = diagonal + k * d;
     for (int64_t c = 0; c < k; c++) {
         base[c] = alpha[c];
         for (int64_t j = 0; j < d; j++) {
@@ -41,7 +45,10 @@ void gmm_gradient(int64_t n, int64_t d, int64_t k, const double *restrict alpha,
     memset(d_mu, 0, (size_t)(k * d) * sizeof(double));
     memset(d_q, 0, (size_t)(k * d) * sizeof(double));
     memset(d_l, 0, (size_t)(k * t) * sizeof(double));
+#pragma omp parallel for reduction(+ : d_alpha[:k], d_mu[:k * d], d_q[:k * d], d_l[:k * t])
     for (int64_t i = 0; i < n; i++) {
+        double *restrict score = own + omp_get_thread_num() * (2 * k + 2 * k * d), *restrict p = score + k;
+        double *restrict centred = p + k, *restrict white = centred + k * d;
         for (int64_t c = 0; c < k; c++) {
             double *restrict e = centred + c * d, *restrict w = white + c * d;
             const double *restrict lc = l + c * t;
@@ -81,9 +88,9 @@ void gmm_gradient(int64_t n, int64_t d, int64_t k, const double *restrict alpha,
             }
         }
     }
-    softmax(alpha, k, p);
+    softmax(alpha, k, own);
     for (int64_t c = 0; c < k; c++)
-        d_alpha[c] -= (double)n * p[c];
+        d_alpha[c] -= (double)n * own[c];
     for (int64_t j = 0; j < k * d; j++)
         d_q[j] -= diagonal[j] * diagonal[j];
     for (int64_t j = 0; j < k * t; j++)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.graph import Graph
-from . import llvm
+from .cache import compiled
 from .emit import Module, emit
 from .entry import layout
 from .expand import expand
@@ -18,6 +18,7 @@ from .plan import plan
 from .roll import roll
 from .runtime import Native
 from .simplify import simplify
+from .threads import install
 
 __all__ = ["Executable", "executable"]
 
@@ -79,10 +80,10 @@ def executable(graph: Graph, *, threads: int | None = None, donate: Sequence[int
     program = stages["rolled"] = timed("roll", roll, program)
     fused = stages["kernels"] = timed("fuse", fuse, program)
     planned = timed("plan", plan, fused)
-    module = timed("emit", emit, planned)
+    module = timed("emit", emit, planned, threads)
     stages["llvm"] = module.text
-    code = timed("llvm", llvm.compile_ir, module.text, ["cv.main", *(["cv.call"] if layout() else [])])
+    if module.parallel:
+        install()
+    code = timed("llvm", compiled, module.text, ["cv.main", *(["cv.call"] if layout() else [])])
     inputs = [v.aval for v in graph.inputs]
-    return Executable(graph, module, Native(module, code, inputs), stages, seconds)
-
-
+    return Executable(graph, module, Native(module, code, inputs, threads), stages, seconds)

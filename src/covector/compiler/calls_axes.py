@@ -23,7 +23,18 @@ from ..transforms.batching import BatchTrace, BatchTracer
 from ..transforms.collective_primitives import bound_trace, varies, vary
 from ..transforms.vmap import bound_axis, named_axes
 
-__all__ = ["Axis", "axes_key", "axes_of", "bound_axes", "is_lane", "lane_p", "mapped_over", "on_shared", "open_axes", "settle_axes"]
+__all__ = [
+    "Axis",
+    "axes_key",
+    "axes_of",
+    "bound_axes",
+    "is_lane",
+    "lane_p",
+    "mapped_over",
+    "on_shared",
+    "open_axes",
+    "settle_axes",
+]
 
 
 class Axis:

@@ -227,4 +227,3 @@ class Tape:
     def push(self, given: Sequence[bool]) -> Derived:
         """The tangents of the outputs from those of the arguments, of which some are `given`."""
         return self._record(self._push, given)
-

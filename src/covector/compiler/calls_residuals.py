@@ -129,9 +129,7 @@ def _costs(forward: Sequence[Equation], there: set[int]) -> dict[int, float | No
     return costs
 
 
-def _sources(
-    i: int, made: dict[int, tuple[Equation, Var]], costs: dict[int, float | None], kept: set[int]
-) -> set[int]:
+def _sources(i: int, made: dict[int, tuple[Equation, Var]], costs: dict[int, float | None], kept: set[int]) -> set[int]:
     """What would have to be kept, beyond what is, for computing variable i again."""
     found: set[int] = set()
     seen: set[int] = set()

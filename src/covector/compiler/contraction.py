@@ -55,5 +55,3 @@ def contraction(b: Any, x: Any, y: Any, spec: Any) -> Map | Reduce | Dot:
     if min(rows, columns) <= 1 or b.out.dtype.kind not in "fc" or stack * rows * columns * depth <= _SMALL:
         return b.reduce("add", extent, term, cost=1)
     return dot_call(b, x, y, spec, sizes) or b.reduce("add", extent, term, cost=1)
-
-

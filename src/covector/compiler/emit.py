@@ -14,9 +14,8 @@ from .entry import entry_text, layout
 from .definitions import Check, Dot, Host, Repeat, Scan, Update
 from .dot import write_dot
 from .index import Index, Symbol
-from .instructions import Writer
 from .loops import Box, Kernel, Result, combine
-from .nests import Nest
+from .outline import call_nest
 from .plan import Place, Plan
 from .repeat import write_repeat
 from .scope import Scope, strides_of
@@ -24,7 +23,6 @@ from .scope import Scope, strides_of
 __all__ = ["Module", "emit"]
 
 PROGRAM = '@"cv.program.1"'
-_INLINE = 64  # iterations up to which a loop nest becomes part of the program's function
 _RELEASE = 20_000  # loop iterations from which other Python threads may run meanwhile
 _ATTRIBUTES = 'nounwind "prefer-vector-width"="512" "no-trapping-math"="true"'
 
@@ -35,8 +33,8 @@ class Module:
     Attributes
     ----------
     text : str
-        Defines ``i64 cv.main(ptr inputs, ptr outputs, ptr arena, ptr constants, ptr host, ptr error)``, which returns
-        0, k > 0 for the k-th entry of `checks`, or -1 for an error in a host call.
+        Defines ``i64 cv.main(ptr inputs, ptr outputs, ptr arena, ptr constants, ptr host, ptr error, i64 threads)``, which
+        returns 0, k > 0 for the k-th entry of `checks`, or -1 for an error in a host call.
     arena : int
         Bytes.
     constants : list of ndarray
@@ -44,8 +42,10 @@ class Module:
     checks : list of Check
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, may_split: bool) -> None:
         self.plan = plan
+        self.may_split = may_split
+        self.parallel = False
         self.constants: list[Any] = []
         self.hosts: list[Any] = []
         self.checks: list[Check] = []
@@ -55,7 +55,7 @@ class Module:
         self.groups = 0
         self.metadata: list[str] = []
         self.names = 0
-        self.kernels: dict[str, str] = {}
+        self.kernels: dict[Any, str] = {}
         self.arena = 0
         self.blas: set[str] = set()
         self.text = ""
@@ -69,13 +69,13 @@ class Module:
         self.names += 1
         return f'@"cv.{what}.{self.names}"'
 
-    def parallel(self) -> tuple[str, str]:
+    def independent(self) -> tuple[str, str]:
         """An access group, and the metadata of a loop whose accesses in it are independent."""
         k = len(self.metadata)
         self.metadata += [
             f"!{k} = distinct !{{}}",
             f'!{k + 1} = !{{!"llvm.loop.parallel_accesses", !{k}}}',
-            f'!{k + 2} = distinct !{{!{k + 2}, !{k + 1}, !{k + 3}}}',
+            f"!{k + 2} = distinct !{{!{k + 2}, !{k + 1}, !{k + 3}}}",
             f'!{k + 3} = !{{!"llvm.loop.vectorize.enable", i1 true}}',
         ]
         return f"!{k}", f"!{k + 2}"
@@ -133,7 +133,7 @@ class Function:
             if isinstance(step, Kernel):
                 boxes = p.bodies[k] or []
                 for box in boxes:
-                    self._call(box, math.prod(step.space), True)
+                    call_nest(self, box, math.prod(step.space), True)
             elif isinstance(step, Update):
                 self._update(step)
             elif isinstance(step, Scan):
@@ -148,41 +148,11 @@ class Function:
                 write_repeat(self, step, p.inner[k], p.scratch[k])
         ins = [f"ptr %in{k}" for k in range(len(p.fused.lowered.graph.inputs))]
         outs = [f"ptr %out{k}" for k in range(len(p.outputs))]
-        params = ", ".join([*ins, *outs, "ptr %arena", "ptr %const", "ptr %host", "ptr %error"])
+        params = ", ".join([*ins, *outs, "ptr %arena", "ptr %const", "ptr %host", "ptr %error", "i64 %threads"])
         body = "\n  ".join([*self.allocas, *self.lines, "ret i64 0"])
         self.module.functions.append(f"define internal i64 {self.name}({params}) #0 {{\n  {body}\n}}")
 
     # --- loops --------------------------------------------------------------------------------------------------------
-
-    def _call(self, box: Box, size: int, parallel: bool) -> None:
-        """Write the function of a loop nest and call it."""
-        params: dict[Place, str] = {}
-
-        def pointer(var: Var) -> str:
-            return params.setdefault(self.plan.places[var.index], f"%b{len(params)}")
-
-        w = Writer(pointer)
-        lines: list[str] = []
-        allocas: list[str] = []
-        nest = Nest(w, "l", lines, allocas, box)
-        marker = ""
-        if parallel and box.symbols:
-            w.group, marker = "!GROUP", "!LOOP"
-        nest.write(None, marker)
-        self.module.declared |= w.declared
-        self.module.wanted |= w.wanted
-        how = "alwaysinline" if size <= _INLINE else "noinline"
-        inner = ", ".join(f"ptr noalias nocapture {b}" for b in params.values())
-        text = "\n  ".join([*allocas, *lines, "ret void"])
-        name = self.module.kernels.get(text)
-        if name is None:
-            name = self.module.kernels[text] = self.module.name("loop")
-            if marker:
-                group, loop = self.module.parallel()
-                text = text.replace("!GROUP", group).replace("!LOOP", loop)
-            self.module.functions.append(f"define internal void {name}({inner}) {how} #0 {{\n  {text}\n}}")
-        args = ", ".join(f"ptr {self.pointer(place)}" for place in params)
-        self.lines.append(f"call void {name}({args})")
 
     def _scope(self, ranges: list[tuple[int, int]]) -> tuple[Scope, list[Symbol], list[Index]]:
         fused = self.plan.fused
@@ -212,7 +182,7 @@ class Function:
         if step.adds:
             value = combine(scope.nodes, "add", scope.load_at(var, offset), value)
         box = Box(symbols, scope.nodes, [Result(var, offset, value, None, len(symbols))])
-        self._call(box, math.prod(step.extent), step.distinct and not step.adds)
+        call_nest(self, box, math.prod(step.extent), step.distinct and not step.adds)
 
     def _scan(self, step: Scan) -> None:
         var, axis = step.var, step.axis
@@ -232,7 +202,7 @@ class Function:
                 before = [*i[:axis], i[axis] - 1, *i[axis + 1 :]]
                 value = step.step(scope.load_at(var, offset(turn(before))), *here)
             box = Box(symbols, scope.nodes, [Result(var, offset(here), value, None, len(symbols))])
-            self._call(box, var.size, False)
+            call_nest(self, box, var.size, False)
 
     def copy(self, to: str, source: str, nbytes: int) -> None:
         if nbytes and to != source:
@@ -283,9 +253,9 @@ class Function:
         self.stop_if(self.put(f"icmp ne i64 {done}, 0"), "-1")
 
 
-def emit(p: Plan) -> Module:
-    """Return the LLVM IR of a planned program."""
-    module = Module(p)
+def emit(p: Plan, threads: int | None = None) -> Module:
+    """Return the LLVM IR of a planned program, whose long loops may use several threads."""
+    module = Module(p, threads != 1)
     main = Function(module, p, PROGRAM)
     main.write()
     module.arena = p.arena
@@ -296,17 +266,17 @@ def emit(p: Plan) -> Module:
             lines.append(f"%{table}.s{k} = getelementptr inbounds ptr, ptr %{table}, i64 {k}")
             lines.append(f"%{table}{k} = load ptr, ptr %{table}.s{k}")
             args.append(f"ptr %{table}{k}")
-    args += ["ptr %arena", "ptr %const", "ptr %host", "ptr %error"]
+    args += ["ptr %arena", "ptr %const", "ptr %host", "ptr %error", "i64 %threads"]
     lines += [f"%rc = call i64 {main.name}({', '.join(args)})", "ret i64 %rc"]
     body = "\n  ".join(lines)
     entry = (
-        'define i64 @"cv.main"(ptr %inputs, ptr %outputs, ptr %arena, ptr %const, ptr %host, ptr %error) #0 {\n'
+        'define i64 @"cv.main"(ptr %inputs, ptr %outputs, ptr %arena, ptr %const, ptr %host, ptr %error, i64 %threads) #0 {\n'
         f"  {body}\n}}"
     )
     release = p.work > _RELEASE
     inputs_ = [v.aval for v in p.fused.lowered.graph.inputs]
     if layout() is not None:
-        entry += "\n" + entry_text(inputs_, len(p.outputs), p.arena, release)
+        entry += "\n" + entry_text(inputs_, len(p.outputs), p.arena, module.parallel, release)
     known = {line.split("@")[1].split("(")[0] for line in module.declared}
     library = functions.module(sorted(module.wanted), declared=known) if module.wanted else ""
     module.text = "\n".join(
@@ -320,4 +290,3 @@ def emit(p: Plan) -> Module:
         ]
     )
     return module
-

@@ -77,11 +77,11 @@ def context(inputs: Sequence[Aval], constants: Sequence[Any], host: int) -> Any:
     return np.array([*head, *[id(a.dtype) for a in inputs], *[c.ctypes.data for c in constants]], np.uint64)
 
 
-def entry_text(inputs: Sequence[Aval], outputs: int, arena: int, release: bool) -> str:
+def entry_text(inputs: Sequence[Aval], outputs: int, arena: int, parallel: bool, release: bool) -> str:
     """IR of ``PyObject *cv.call(PyObject *self, PyObject **args, ssize_t n)``.
 
-    The arguments are the inputs, the arrays of outputs and, if the temporary arrays do not fit on the stack, an array
-    for these; `self` is the array from `context`. With `release` other Python threads run meanwhile.
+    The arguments are the inputs and the arrays of outputs; if the temporary arrays do not fit on the stack or loops
+    are `parallel`, an array for these and the number of threads follow. `self` is the array from `context`. With `release` other Python threads run meanwhile.
     """
     where = layout()
     assert where is not None
@@ -92,8 +92,11 @@ def entry_text(inputs: Sequence[Aval], outputs: int, arena: int, release: bool) 
         pointers.append(_checked(w, where, table, k, aval))
     for k in range(len(inputs), len(inputs) + outputs):
         pointers.append(w.load("ptr", w.offset(w.load("ptr", w.offset("%args", 8 * k)), where.data)))
-    if arena > ON_STACK:
-        pointers.append(w.load("ptr", w.offset(w.load("ptr", w.offset("%args", 8 * len(pointers))), where.data)))
+    count = "1"
+    if arena > ON_STACK or parallel:
+        k = 8 * len(pointers)
+        pointers.append(w.load("ptr", w.offset(w.load("ptr", w.offset("%args", k)), where.data)))
+        count = w.put(f"call i64 @PyLong_AsLongLong(ptr {w.load('ptr', w.offset('%args', k + 8))})")
     else:
         w.head.append(f"%arena = alloca i8, i64 {max(arena, 8)}, align 64")
         pointers.append("%arena")
@@ -103,14 +106,14 @@ def entry_text(inputs: Sequence[Aval], outputs: int, arena: int, release: bool) 
     pointers.append("%error")
     if release:
         w.lines.append("%thread = call ptr @PyEval_SaveThread()")
-    args = ", ".join(f"ptr {p}" for p in pointers)
+    args = ", ".join([*(f"ptr {p}" for p in pointers), f"i64 {count}"])
     w.lines.append(f'%rc = call i64 @"cv.program.1"({args})')
     if release:
         w.lines.append("call void @PyEval_RestoreThread(ptr %thread)")
     w.lines += ["%out = call ptr @PyLong_FromLongLong(i64 %rc)", "ret ptr %out", "mismatch:"]
     w.lines += [f"%no = call ptr @PyLong_FromLongLong(i64 {MISMATCH})", "ret ptr %no"]
     body = "\n  ".join([*w.head, *w.lines])
-    names = "declare ptr @PyLong_FromLongLong(i64)"
+    names = "declare ptr @PyLong_FromLongLong(i64)\ndeclare i64 @PyLong_AsLongLong(ptr)"
     if release:
         names += "\ndeclare ptr @PyEval_SaveThread()\ndeclare void @PyEval_RestoreThread(ptr)"
     return f'{names}\ndefine ptr @"cv.call"(ptr %self, ptr %args, i64 %n) #0 {{\n  {body}\n}}'
@@ -185,4 +188,3 @@ def builtin(address: int, table: Any) -> tuple[Any, Any]:
     make.restype = ctypes.py_object
     make.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
     return make(ctypes.addressof(method), table, None), method
-

@@ -45,9 +45,11 @@ class _Writer:
 
     def function(self) -> Callable[..., Any]:
         body = "".join(f"        {line}\n" for line in self.lines)
-        text = f"def call(args, kwargs):\n    try:\n{body}    except (KeyError, OverflowError):\n        return MISMATCH\n"
+        text = (
+            f"def call(args, kwargs):\n    try:\n{body}    except (KeyError, OverflowError):\n        return MISMATCH\n"
+        )
         exec(text, self.constants)
-        return self.constants["call"]  # type: ignore[no-any-return]
+        return self.constants["call"]
 
 
 def fast_call(variants: Variants, found: Found, given: Arguments) -> Callable[..., Any] | None:
@@ -62,7 +64,8 @@ def fast_call(variants: Variants, found: Found, given: Arguments) -> Callable[..
     leaves, fixed = _write_arguments(w, given)
     names = [_write_check(w, name, x) for name, x in zip(leaves, given.leaves, strict=True)]
     if environment.active or fixed:
-        w.constants.update(read=environment.reader if type(environment) is Environment else environment.read, fun=variants.fun)
+        read = environment.reader if type(environment) is Environment else environment.read
+        w.constants.update(read=read, fun=variants.fun)
         w.lines.append(f"hidden = read(fun, ({''.join(f'{name}, ' for name in fixed)}))")
         w.require("type(hidden) is not int")
         if environment.names:

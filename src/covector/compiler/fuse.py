@@ -144,9 +144,7 @@ class _Fuser:
         if not sig.space:
             return not any(i.terms for i in index)
         axis = lane_axis(var.shape)
-        return axis is not None and all(
-            (i == counters[0]) if k == axis else not i.terms for k, i in enumerate(index)
-        )
+        return axis is not None and all((i == counters[0]) if k == axis else not i.terms for k, i in enumerate(index))
 
     def levels(self) -> dict[int, int]:
         """For each definition the number of steps that must come before it."""

@@ -29,7 +29,7 @@ class Bound:
         specialisation: Specialisation,
         given: Arguments,
         static: Static,
-        read: Callable[[], Sequence[Any] | None] | None,
+        read: Callable[[], Any] | None,
         checked: bool = False,
     ) -> None:
         self._specialisation = specialisation
@@ -47,14 +47,14 @@ class Bound:
         leaves = tree.flatten((args, kwargs))[0]
         if self._places is not None:
             leaves = [leaves[i] for i in self._places]
-        hidden = () if self._read is None else self._read()
+        hidden: Any = () if self._read is None else self._read()
         if type(hidden) is int:
             raise TypeError(f"what {self!r} reaches besides its arguments has changed; bind it again")
         return self._specialisation.force([plain_leaf(x) for x in leaves], hidden)
 
     def _call_checked(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         given = Arguments(self._static, args, kwargs)
-        hidden = () if self._read is None else self._read()
+        hidden: Any = () if self._read is None else self._read()
         if given.key != self._given.key or type(hidden) is int:
             raise TypeError(
                 f"{self!r} was called with arguments of other structure, dtypes, shapes or static values: got "

@@ -159,7 +159,7 @@ class Writer:
         if op == "copysign":
             return self.intrinsic(lines, "copysign", t, *args)
         if op in _EXTREMA:
-            return self._extremum(lines, op, t, *args)
+            return self.extremum(lines, op, t, *args)
         if op == "signbit":
             bits = f"i{8 * int(n.args[0].type[1:])}"
             x = self.put(lines, f"bitcast {value_type(n.args[0].type)} {args[0]} to {bits}")
@@ -177,7 +177,7 @@ class Writer:
             op = ("s" if t[0] == "i" else "u") + op
         return self.put(lines, f"{op} {kind} {args[0]}, {args[1]}")
 
-    def _extremum(self, lines: list[str], op: str, t: str, a: str, b: str) -> str:
+    def extremum(self, lines: list[str], op: str, t: str, a: str, b: str) -> str:
         if t[0] == "f":
             return self.intrinsic(lines, _EXTREMA[op], t, a, b)
         if t == "b1":

@@ -23,7 +23,15 @@ _ndarray = np.ndarray
 
 
 class JitFunction:
-    """A function that `jit` compiles when it is called; see there."""
+    """A function that `jit` compiles when it is called; see there.
+
+    Attributes
+    ----------
+    options : tuple
+        The arguments of `jit` after the function.
+    inline : bool
+        Whether other transforms see the Python function.
+    """
 
     def __init__(
         self,
@@ -190,7 +198,77 @@ def jit(
     threads: int | None = None,
     inline: bool = False,
 ) -> Any:
-    """Compile a function of plain NumPy code to native code, when it is called."""
+    """Compile a function of plain NumPy code to native code.
+
+    The first call with arguments of new dtypes, shapes or structure records what the function computes and compiles it;
+    other calls run the machine code. NumPy arrays go in and come out, in the dtypes that NumPy would give them.
+
+    Parameters
+    ----------
+    fun : callable
+        Takes and returns pytrees of arrays; may be the result of a transform, as in ``jit(grad(f))``, a method or any
+        other callable. Without it, `jit` returns a decorator: ``@jit(static_argnums=1)``.
+    static_argnums : int or sequence of int, default ()
+        Positions of arguments that are part of the program: it is recorded anew for each of their values, which are
+        compared by type and value, arrays by contents.
+    static_argnames : str or sequence of str, default ()
+        Names of such arguments. With either, an argument is static whether it is passed by position or by name.
+    donate_argnums : int or sequence of int, default ()
+        Positions of arguments that the caller does not need any more, whose memory results may be put into.
+    threads : int, optional
+        How many threads long loops may use; all that the process may use when absent.
+    inline : bool, default False
+        Under other transforms, run `fun` as if it were not compiled.
+
+    Returns
+    -------
+    callable
+        The compiled function. It takes the arguments of `fun`, and ``out=`` with arrays to write the result into unless
+        `fun` has a parameter of that name. Its methods ``lower``, ``bind``, ``compile_report``, ``cache_info`` and
+        ``cache_clear`` are described in the notes; ``__wrapped__`` is `fun`.
+
+    Raises
+    ------
+    TypeError
+        `fun` is not callable; at a call, an argument or output is no array, or a static argument cannot be compared.
+    ValueError
+        A static position or name that `fun` does not have; at a call, ``out=`` of another structure or shape.
+
+    Notes
+    -----
+    *Values.* Python may look at values (``if``, ``while``, ``int()``, masks as indices). The answers are checked
+    whenever the program runs, and another program is recorded for other answers. A warning names the line that causes
+    many.
+
+    *Hidden inputs.* Arrays that the function reaches through globals, closures, defaults and attributes are read anew
+    at every call. Numbers and other objects found there are compared, and the function is recorded anew when they
+    change. What it assigns to elements of such an array is written there; arguments stay as they are.
+
+    *Numbers.* Python numbers are inputs, not constants, and give way to the dtypes of arrays as in NumPy.
+
+    ``lower(*args)`` returns the programs for these arguments: ``.graph``, ``.simplified``, ``.kernels``, ``.llvm``, and
+    ``.compile()``. ``bind(*args)`` returns a callable for such arguments that checks nothing, for inner loops.
+    ``compile_report()`` shows the time that each stage took, ``cache_info()`` counts calls and programs, and
+    ``cache_clear()`` forgets them.
+
+    Cost: recording takes about as long as an eager call on small arrays, compiling some ten milliseconds; a call of
+    compiled code a microsecond more than the computation.
+
+    Examples
+    --------
+    >>> import numpy as np, covector
+    >>> @covector.jit
+    ... def steps(x):
+    ...     n = 0
+    ...     while x > 1:
+    ...         x = x / 2
+    ...         n += 1
+    ...     return x, n
+    >>> steps(10.0)
+    (0.625, 4)
+    >>> covector.jit(covector.grad(lambda x: np.sum(x**2)))(np.arange(3.0))
+    array([0., 2., 4.])
+    """
     if fun is None:
         return lambda f: jit(
             f,

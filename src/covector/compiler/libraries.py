@@ -68,7 +68,7 @@ _NAME = dis.opmap.get("LOAD_NAME", -1)
 
 @lru_cache(maxsize=1024)
 def names_in(code: CodeType) -> tuple[tuple[str, ...], frozenset[str]]:
-    """The globals that `code` and the functions defined in it read, and all names and strings that may be attributes."""
+    """The globals that `code` and functions defined in it read, and all names and strings that may be attributes."""
     found: dict[str, None] = {}
     attributes: set[str] = set()
     stack = [code]

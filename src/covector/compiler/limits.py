@@ -68,8 +68,8 @@ class Limits:
     def warn_of_effect(self, place: str) -> None:
         """Say that the function assigns to something outside of it."""
         self._once(
-            f"jit({fun_name(self.fun)}) runs as plain Python, because it assigns to {place!r} outside of it; return the "
-            f"new value instead, or write into the array: {place}[...] = value"
+            f"jit({fun_name(self.fun)}) runs as plain Python, because it assigns to {place!r} outside of it; return "
+            f"the new value instead, or, where it is an array, write into it: {place}[...] = value"
         )
 
     def _warn(self, reason: str) -> None:

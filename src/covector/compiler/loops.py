@@ -18,6 +18,8 @@ __all__ = ["Box", "Kernel", "Result", "combine", "written_out"]
 
 _MOST_BOXES = 36
 _MOST_SPLITS = 3
+_EDGE = 8  # parts smaller than the space by this factor share one body ...
+_FEW = 3  # ... if there are so many of them
 
 
 class Result:
@@ -45,9 +47,11 @@ class Box:
         loops around the reduction are over the other kept axes.
     again : bool
         Whether reductions continue what an earlier box has begun.
+    parts : list of list of (int, int)
+        If not empty: the body asks for itself where it is, and runs over each of these small parts of the space.
     """
 
-    __slots__ = ("again", "columns", "nodes", "results", "symbols")
+    __slots__ = ("again", "columns", "nodes", "parts", "results", "symbols")
 
     def __init__(self, symbols: list[Symbol], nodes: Nodes, results: list[Result], columns: int = -1) -> None:
         self.symbols = symbols
@@ -55,6 +59,7 @@ class Box:
         self.results = results
         self.columns = columns
         self.again = False
+        self.parts: list[list[tuple[int, int]]] = []
 
 
 def combine(S: Nodes, how: str, a: Value, b: Value) -> Value:
@@ -140,7 +145,13 @@ class Kernel:
         boxes = []
         seen = set()
         least = min([len(v.shape) for v, _ in self.roots]) if not self.lanes else 0
-        for r in itertools.product(*ranges):
+        every = list(itertools.product(*ranges))
+        if not any(splits) and all(isinstance(d, Map) for _, d in self.roots):
+            every, rest = _large(every, math.prod(self.space))
+            if rest:
+                box.parts = [list(r) for r in rest]
+                boxes.append(box)
+        for r in every:
             box = self._box(list(r), splits, enter, inline, kept)[0]
             box.again = r[:least] in seen
             seen.add(r[:least])
@@ -266,6 +277,13 @@ class Kernel:
         while math.prod([len(c) + 1 for c in cuts]) > _MOST_BOXES:
             cuts[max(range(len(cuts)), key=lambda k: len(cuts[k]))].clear()
         return cuts
+
+
+def _large(parts: list[Any], total: int) -> tuple[list[Any], list[Any]]:
+    """Split parts of a space into those worth a body of their own and the many small ones at edges."""
+    size = lambda r: math.prod([b - a + 1 for a, b in r])
+    small = [r for r in parts if _EDGE * size(r) < total]
+    return (parts, []) if len(small) < _FEW else ([r for r in parts if _EDGE * size(r) >= total], small)
 
 
 def _factors(low: int, high: int, factors: list[int]) -> list[tuple[tuple[int, int], int]]:

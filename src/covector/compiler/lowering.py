@@ -135,7 +135,9 @@ class Operand:
             return S.cast(S.index(sum((i * s for i, s in zip(at, steps, strict=True)), Index(start))), _type(self))
         if not any(i.terms for i in at):
             element = self.x[tuple([i.const for i in at])]
-            return constant_value(S, element, self.dtype) if element else operations.convert(S, S.zero("f8"), self.dtype)
+            return (
+                constant_value(S, element, self.dtype) if element else operations.convert(S, S.zero("f8"), self.dtype)
+            )
         if kind and kind[0] == "identity":
             flat = Index(0)
             for i, n in zip(at[1:], self.shape[1:], strict=True):

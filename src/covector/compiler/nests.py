@@ -41,6 +41,7 @@ class _Sum:
         self.how = result.how or ""
         self.type = node.type
         self.compensated = self.how == "add" and node.type[0] == "f"
+        self.complex = isinstance(result.value, Complex)
         self.block = self.total = self.rest = ""
 
 
@@ -68,6 +69,7 @@ class Nest:
         self.blocked = False
         self.metadata: list[str] = []
         self.sums: list[_Sum] = []
+        self.partials: tuple[str, int, int] | None = None  # where parts leave reductions, their length, the first
         for r in box.results:
             if r.how is not None:
                 self.sums += [_Sum(r, n, k) for k, n in enumerate(_parts(r.value))]
@@ -75,9 +77,9 @@ class Nest:
         for n in _needed(box):
             self.by_level[n.level].append(n)
 
-    def write(self, bounds: tuple[str, str] | None = None, loop_metadata: str = "") -> None:
-        """Write the nest; `bounds` replace those of the outermost loop."""
-        self.bounds = bounds
+    def write(self, bounds: list[tuple[str, str]] | None = None, loop_metadata: str = "") -> None:
+        """Write the nest; `bounds` replace those of the outermost loops."""
+        self.bounds = bounds or []
         self.loop_metadata = loop_metadata
         self.blocked = bool(self.sums) and self.box.columns < 0 and self._length(self.depth - 1) > 2 * _BLOCK
         for s in self.sums:
@@ -117,8 +119,8 @@ class Nest:
                 self._set(s.block, identity(s.how, s.type), s)
         symbol = self.box.symbols[level]
         low, high = str(symbol.low), str(symbol.high + 1)
-        if level == 0 and self.bounds:
-            low, high = self.bounds
+        if level < len(self.bounds):
+            low, high = self.bounds[level]
         if level == self.depth - 1 and self.blocked:
             self._blocks(level, low, high)
         else:
@@ -172,17 +174,22 @@ class Nest:
         self.lines.append(f"store {value_type(s.type)} {x}, ptr {slot}")
 
     def _combined(self, s: _Sum, a: str, b: str, loose: bool) -> str:
+        return Nest.combined(self.w, self.lines, s, a, b, loose)
+
+    @staticmethod
+    def combined(w: Writer, lines: list[str], s: _Sum, a: str, b: str, loose: bool = False) -> str:
+        """Write the combination of two values of a reduction; `loose` lets the order of terms change."""
         kind = value_type(s.type)
         if s.how in ("add", "mul"):
             if s.type == "b1":
-                return self.w.put(self.lines, f"{'or' if s.how == 'add' else 'and'} i1 {a}, {b}")
+                return w.put(lines, f"{'or' if s.how == 'add' else 'and'} i1 {a}, {b}")
             if s.type[0] == "f":
                 flags = f"reassoc {FAST} " if loose else ""
-                return self.w.put(self.lines, f"f{s.how} {flags}{kind} {a}, {b}")
-            return self.w.put(self.lines, f"{s.how} {kind} {a}, {b}")
+                return w.put(lines, f"f{s.how} {flags}{kind} {a}, {b}")
+            return w.put(lines, f"{s.how} {kind} {a}, {b}")
         if s.how in ("or", "and"):
-            return self.w.put(self.lines, f"{s.how} {kind} {a}, {b}")
-        return self.w._extremum(self.lines, s.how, s.type, a, b)
+            return w.put(lines, f"{s.how} {kind} {a}, {b}")
+        return w.extremum(lines, s.how, s.type, a, b)
 
     def _start(self, s: _Sum, level: int) -> None:
         self._set(s.total, identity(s.how, s.type), s)
@@ -235,11 +242,25 @@ class Nest:
 
     def _store_part(self, s: _Sum, x: str) -> None:
         r = s.result
-        offset = r.offset * 2 + s.part if isinstance(r.value, Complex) else r.offset
+        if self.partials and r.depth == 0:
+            self._store_partial(s, x)
+            return
+        offset = r.offset * 2 + s.part if s.complex else r.offset
         at = self.w.index(self.lines, offset)
         if self.box.again:
             x = self._combined(s, self.w.load(self.lines, r.var, s.type, at), x, False)
         self.w.store(self.lines, r.var, s.type, at, x)
+
+    def _store_partial(self, s: _Sum, x: str) -> None:
+        assert self.partials is not None
+        table, chunk, low = self.partials
+        p = lambda text: self.w.put(self.lines, text)
+        number = p(f"udiv i64 {p(f'sub nsw i64 %low0, {low}')}, {chunk}")
+        at = p(f"add nsw i64 {p(f'mul nsw i64 {number}, {len(self.sums)}')}, {self.sums.index(s)}")
+        cell = p(f"getelementptr inbounds i64, ptr {table}, i64 {at}")
+        if s.type == "b1":
+            x = p(f"zext i1 {x} to i8")
+        self.lines.append(f"store {memory_type(s.type)} {x}, ptr {cell}")
 
     def _store(self, r: Result, values: list[str]) -> None:
         for part, (x, n) in enumerate(zip(values, _parts(r.value), strict=True)):
@@ -252,8 +273,6 @@ class Nest:
         """Sum rows into a block of columns: the innermost loop runs along the rows."""
         inner = self.box.symbols[-1]
         low, high = str(inner.low), str(inner.high + 1)
-        if level == 0 and self.bounds and self.depth == 1:
-            low, high = self.bounds
 
         def block(start: str) -> None:
             far = self.w.put(self.lines, f"add nsw i64 {start}, {_COLUMNS}")

@@ -1,38 +1,30 @@
 """Finding what a function reaches besides its arguments: arrays, numbers and other functions, and the ways to them.
 
 Starting from the function, `Reach` follows closure cells, globals that the code names, defaults, attributes of objects
-and items of containers. For each array it finds, it writes down how to get there again; for each value that is no array,
-how to find out whether it has changed. Out of that becomes the source of one Python function, which runs at every call
-of the compiled function and therefore has to be fast.
+and items of containers. For each array it finds, it writes down how to get there again; for each value that is no
+array, how to find out whether it has changed. Out of that becomes the source of one Python function, which runs at
+every call of the compiled function and therefore has to be fast.
 """
 
 from __future__ import annotations
 
 import functools
-from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
-from enum import Enum
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from collections.abc import Callable, Sequence
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..core.tracer import Tracer
 from .libraries import counterpart, is_core_module, is_library_code, is_library_module, names_in
+from .members import CONTAINERS, UNUSED, functions_of, has_attributes, is_class_data, is_object, slots_of, user_classes
 from .sameness import contents, is_data, same, same_contents, snapshot
 
-__all__ = ["Node", "Reach", "TooMuchError", "is_object", "slots_of"]
+__all__ = ["Node", "Reach", "TooMuchError"]
 
 _ndarray = np.ndarray
 _MOST = 20_000
 _NUMBERS = "biufc"
-_CONTAINERS = (list, tuple, dict, OrderedDict, defaultdict, deque)
-# Methods that run when an object is made or shown, not when it is used.
-_UNUSED = frozenset(
-    "__init__ __new__ __repr__ __str__ __eq__ __hash__ __reduce__ __reduce_ex__ __getstate__ __setstate__ __del__ "
-    "__init_subclass__ __class_getitem__ __setattr__ __delattr__ __format__ __sizeof__ __dir__ __post_init__ "
-    "__replace__ __copy__ __deepcopy__".split()
-)
 
 
 class TooMuchError(Exception):
@@ -104,12 +96,10 @@ class Reach:
         """Make ``read(fun, fixed)``, which returns the hidden arrays, or the number of the first check that failed."""
         body = "".join(f"        {line}\n" for line in self._lines)
         listed = "".join(f"{name}, " for name in self._found)
-        text = (
-            f"def read(fun, fixed):\n    try:\n{body}        return ({listed})\n    except Exception:\n        return -1\n"
-        )
+        head, last = "def read(fun, fixed):\n    try:\n", "    except Exception:\n        return -1\n"
         scope = dict(self._constants)
-        exec(text, scope)
-        return scope["read"]  # type: ignore[no-any-return]
+        exec(f"{head}{body}        return ({listed})\n{last}", scope)
+        return scope["read"]
 
     @property
     def checks(self) -> int:
@@ -188,7 +178,7 @@ class Reach:
             return "jit", self._jitted
         if isinstance(x, ModuleType):
             return "module", self._module
-        if kind in _CONTAINERS or (isinstance(x, tuple) and hasattr(kind, "_fields")):
+        if kind in CONTAINERS or (isinstance(x, tuple) and hasattr(kind, "_fields")):
             return ("mapping", self._mapping) if isinstance(x, dict) else ("sequence", self._sequence)
         if isinstance(x, _ndarray):
             return "opaque", self._foreign_array
@@ -198,7 +188,7 @@ class Reach:
             return "instance", self._instance
         # Objects of SciPy's and our own hold arrays that only their compiled code, or a rule, sees.
         known = str(kind.__module__).startswith(("scipy.", "covector.")) and not isinstance(x, np.ufunc)
-        return ("library", self._library_object) if known and _attributes(x) else None
+        return ("library", self._library_object) if known and has_attributes(x) else None
 
     def _child(self, node: Node, place: Any, x: Any, expression: str, label: str, watch: bool, fresh: bool) -> None:
         child = self.visit(x, expression, label, watch, fresh)
@@ -257,7 +247,9 @@ class Reach:
         self._names |= attributes
         for key in wanted:
             if key in space:
-                self._child(node, ("global", key), space[key], f"{constant}[{key!r}]", f"the global {key!r}", watch, False)
+                self._child(
+                    node, ("global", key), space[key], f"{constant}[{key!r}]", f"the global {key!r}", watch, False
+                )
 
     def _method(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
         name = node.variable
@@ -323,14 +315,14 @@ class Reach:
 
     def _class(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
         self._check(f"{node.variable} is not {self._constant(node.value)}", label)
-        for base in _user_classes(node.value):
+        for base in user_classes(node.value):
             for key, member in list(vars(base).items()):
-                for fun in _functions_of(member):
+                for fun in functions_of(member):
                     self._member(f"{label}.{key}", fun, True)
-                if _is_class_data(member):
+                if is_class_data(member):
                     self.visit(member, f"{self._constant(base)}.__dict__[{key!r}]", f"{label}.{key}", True, False)
 
-    # --- what code can reach by attributes: members of the classes of objects, and of modules ---------------------------
+    # --- what code can reach by attributes: members of the classes of objects, and of modules -------------------------
 
     def _members(self) -> None:
         """Follow those attributes of classes and modules that some code names, until nothing new is named."""
@@ -353,10 +345,10 @@ class Reach:
 
     def _class_members(self, node: Node, kind: type) -> None:
         overridden: set[str] = set(getattr(node.value, "__dict__", ()))
-        for base in _user_classes(kind):
+        for base in user_classes(kind):
             space = vars(base)
             for key in list(space):
-                if key in _UNUSED or not (key in self._names or (key.startswith("__") and key.endswith("__"))):
+                if key in UNUSED or not (key in self._names or (key.startswith("__") and key.endswith("__"))):
                     continue
                 again = key in overridden
                 overridden.add(key)
@@ -364,64 +356,14 @@ class Reach:
                     continue
                 member = space[key]
                 label = f"{base.__name__}.{key}"
-                for fun in _functions_of(member):
+                for fun in functions_of(member):
                     child = self._member(label, fun, again)
                     if child is not None:
                         node.members.append((key, member, child))
-                if _is_class_data(member):
+                if is_class_data(member):
                     child = self.visit(member, f"{self._constant(base)}.__dict__[{key!r}]", label, again, False)
                     if child is not None:
                         node.members.append((key, member, child))
 
     def _member(self, label: str, fun: FunctionType, watch: bool) -> Node | None:
         return self.visit(fun, self._constant(fun), label, watch, False)
-
-
-def is_object(x: Any) -> bool:
-    """Whether `x` is an object of a user's class, whose attributes can be followed."""
-    if isinstance(x, BuiltinFunctionType | FunctionType | MethodType | ModuleType | type | Enum | _ndarray | Tracer):
-        return False
-    kind = type(x)
-    return not is_core_module(kind.__module__) and _attributes(x) and not hasattr(kind, "_fields")
-
-
-def _attributes(x: Any) -> bool:
-    return hasattr(x, "__dict__") or bool(slots_of(type(x)))
-
-
-def slots_of(kind: type) -> list[str]:
-    """The names of the slots of instances of `kind`."""
-    found: list[str] = []
-    for base in kind.__mro__:
-        slots = vars(base).get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            if name not in ("__dict__", "__weakref__"):
-                hidden = name.startswith("__") and not name.endswith("__")
-                found.append(f"_{base.__name__.lstrip('_')}{name}" if hidden else name)
-    return found
-
-
-def _user_classes(kind: type) -> Iterator[type]:
-    return (base for base in kind.__mro__ if not is_core_module(base.__module__))
-
-
-def _functions_of(member: Any) -> list[FunctionType]:
-    """The Python functions behind a member of a class."""
-    from .jit import JitFunction
-
-    if isinstance(member, property):
-        parts: tuple[Any, ...] = (member.fget,)
-    elif isinstance(member, staticmethod | classmethod):
-        parts = (member.__func__,)
-    elif isinstance(member, functools.cached_property):
-        parts = (member.func,)
-    elif isinstance(member, JitFunction):
-        parts = (member.__wrapped__,)
-    else:
-        parts = (member,)
-    return [f for f in parts if type(f) is FunctionType and not is_library_code(f.__code__)]
-
-
-def _is_class_data(member: Any) -> bool:
-    """Whether a member of a class is a value that methods read, as in ``class A: W = np.ones(3)``."""
-    return isinstance(member, _ndarray) or (is_data(member) and not isinstance(member, str)) or type(member) in _CONTAINERS

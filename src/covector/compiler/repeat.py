@@ -42,7 +42,8 @@ def write_repeat(f: Any, step: Repeat, inner: Plan, scratch: int) -> None:
                 outs[where] = target
             else:
                 copies.append((target, kind, where, nbytes))
-        args = ", ".join(f"ptr {x}" for x in [*ins, *outs, buffers.arena, "%const", "%host", "%error"])
+        pointers = [f"ptr {x}" for x in [*ins, *outs, buffers.arena, "%const", "%host", "%error"]]
+        args = ", ".join([*pointers, "i64 %threads"])
         rc = f.put(f"call i64 {body.name}({args})")
         f.stop_if(f.put(f"icmp ne i64 {rc}, 0"), rc)
         for target, kind, where, nbytes in copies:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ..control.loop import loop_p
 from ..core.graph import Graph
 from .rolling.accumulation import accumulated
-from .rolling.periods import LEAST_LENGTH, SHORTEST, Stretch, chosen, periods, stretches
+from .rolling.periods import LEAST_COUNT, LEAST_LENGTH, Stretch, chosen, periods, stretches
 from .rolling.runs import Run, find_run
 from .rolling.stitching import stitched
 from .rolling.table import Table
@@ -45,38 +46,38 @@ def roll(graph: Graph) -> Graph:
     >>> len(graph), [eq.primitive for eq in roll(graph)]
     (300, [loop])
     """
-    source, graph = graph, accumulated(graph)
-    rolled = _rolled_once(graph)
-    if rolled is None:
-        return source
-    while rolled is not None:
-        graph, rolled = rolled, _rolled_once(rolled)
-    return graph
-
-
-def _rolled_once(graph: Graph) -> Graph | None:
-    """Roll what repeats itself on the surface; None if nothing does."""
-    if len(graph) < LEAST_LENGTH:
-        return None
-    table = Table(graph)
-    candidates = periods(table.tokens, *table.sharp)
-    runs, complete = _runs(table, candidates, LEAST_LENGTH)
+    summed = accumulated(graph)
+    rolled, complete = _rolled(summed, LEAST_LENGTH)
     if not complete:
-        # What a long stretch reads may have been made by a short one.
-        more, _ = _runs(table, candidates, SHORTEST)
-        if _covered(more) > _covered(runs) + LEAST_LENGTH:
-            runs = more
-    return stitched(table, runs) if runs else None
+        # What a long loop reads may have been made by a short one.
+        other, _ = _rolled(summed, LEAST_COUNT)
+        if _size(other) + LEAST_LENGTH < _size(rolled):
+            rolled = other
+    return graph if rolled is summed else rolled
 
 
-def _covered(runs: list[Run]) -> int:
-    return sum(run.stop - run.start for run in runs)
+def _rolled(graph: Graph, least: int) -> tuple[Graph, bool]:
+    """Roll all runs of at least so many equations; tell also whether everything that looks like one was rolled."""
+    complete = True
+    while len(graph) >= LEAST_LENGTH:
+        table = Table(graph)
+        runs, refused = _runs(table, periods(table.tokens, *table.sharp), least)
+        complete = complete and not any(s.stop - s.start >= LEAST_LENGTH for s in refused)
+        if not runs:
+            break
+        graph = stitched(table, runs)
+    return graph, complete
 
 
-def _runs(table: Table, candidates: list[int], least: int) -> tuple[list[Run], bool]:
-    """Find runs of at least so many equations, and whether all stretches were runs.
+def _size(graph: Graph) -> int:
+    """The number of equations, those in loops included."""
+    return sum(1 + (_size(eq.params["body"]) if eq.primitive is loop_p else 0) for eq in graph)
 
-    Where there is a choice those with the shortest blocks are taken.
+
+def _runs(table: Table, candidates: list[int], least: int) -> tuple[list[Run], set[Stretch]]:
+    """Find runs of at least so many equations, and the stretches that hold none.
+
+    Where there is a choice the runs with the shortest blocks are taken.
     """
     found = stretches(table.tokens, candidates, least)
     refused: set[Stretch] = set()
@@ -96,4 +97,4 @@ def _runs(table: Table, candidates: list[int], least: int) -> tuple[list[Run], b
         else:
             break
         last = now[: len(runs)]
-    return runs, not refused
+    return runs, refused

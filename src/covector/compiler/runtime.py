@@ -13,13 +13,20 @@ from ..core.graph import Var
 from ..core.primitive import bind
 from .emit import Module
 from .entry import ON_STACK, builtin, context, layout
+from .outputs import new_array
+from .threads import limit
 
 __all__ = ["Native"]
 
-_MAIN = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 6)
+_MAIN = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 6, ctypes.c_int64)
 _HOST = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)
 _local = threading.local()
-_empty = np.empty
+
+_POOLED = 1 << 20  # bytes from which `new_array` has memory to offer
+
+
+def _maker(aval: Any) -> Any:
+    return np.empty if aval.size * aval.dtype.itemsize < _POOLED else new_array
 
 
 class Native:
@@ -31,13 +38,15 @@ class Native:
     code : Code
         What `module` was compiled to.
     inputs : sequence of Aval
+    threads : int, optional
+        How many threads long loops use; by default what `threads.limit` says at the call.
     """
 
-    def __init__(self, module: Module, code: Any, inputs: Sequence[Any]) -> None:
+    def __init__(self, module: Module, code: Any, inputs: Sequence[Any], threads: int | None) -> None:
         self.code = code
         self.function = _MAIN(code.address("cv.main"))
         self.inputs = [(a.shape, a.dtype) for a in inputs]
-        self.outputs = [(v.shape, v.dtype) for v in module.plan.outputs]
+        self.outputs = [(_maker(v.aval), v.shape, v.dtype) for v in module.plan.outputs]
         self.constants = [np.ascontiguousarray(c) for c in module.constants]
         self.table = (ctypes.c_void_p * max(len(self.constants), 1))(*[c.ctypes.data for c in self.constants])
         self.arena = module.arena
@@ -46,7 +55,8 @@ class Native:
         self.hosts = [_HostCall(eq) for eq in module.hosts]
         self.callback = _HOST(self._host)
         self.host = ctypes.cast(self.callback, ctypes.c_void_p) if self.hosts else None
-        self.big = self.arena > ON_STACK
+        self.threads = threads
+        self.plain = self.arena <= ON_STACK and not module.parallel
         self.fast: Any = None
         if layout() is not None:
             self.context = context(inputs, self.constants, self.host.value or 0 if self.host else 0)
@@ -55,16 +65,13 @@ class Native:
     def __call__(self, arrays: Sequence[Any]) -> list[Any]:
         """Run the program on arrays, or numbers, of the shapes and dtypes of the inputs; return new arrays."""
         if self.fast is not None:
-            outs = [_empty(s, d) for s, d in self.outputs]
-            if self.big:
-                try:
-                    arena = self.arenas.pop()
-                except IndexError:
-                    arena = _aligned(self.arena)
-                rc = self.fast(*arrays, *outs, arena)
-                self.arenas.append(arena)
-            else:
+            outs = [make(s, d) for make, s, d in self.outputs]
+            if self.plain:
                 rc = self.fast(*arrays, *outs)
+            else:
+                arena = self.take_arena()
+                rc = self.fast(*arrays, *outs, arena, self.threads or limit())
+                self.arenas.append(arena)
             if not rc:
                 return outs
         return self.any_layout(arrays)
@@ -72,20 +79,26 @@ class Native:
     def any_layout(self, arrays: Sequence[Any]) -> list[Any]:
         """Like a call, for arrays that are not laid out in order, and to find out about errors."""
         ins = [np.ascontiguousarray(a, dtype=d) for a, (_, d) in zip(arrays, self.inputs, strict=True)]
-        outs = [np.empty(s, d) for s, d in self.outputs]
+        outs = [make(s, d) for make, s, d in self.outputs]
         n_in, n_out = len(ins), len(outs)
         in_table = (ctypes.c_void_p * max(n_in, 1))(*[a.ctypes.data for a in ins])
         out_table = (ctypes.c_void_p * max(n_out, 1))(*[a.ctypes.data for a in outs])
         error = ctypes.c_int64()
-        try:
-            arena = self.arenas.pop()
-        except IndexError:
-            arena = _aligned(self.arena)
-        rc = self.function(in_table, out_table, arena.ctypes.data, self.table, self.host, ctypes.addressof(error))
+        arena = self.take_arena()
+        number = self.threads or limit()
+        at = ctypes.addressof(error)
+        rc = self.function(in_table, out_table, arena.ctypes.data, self.table, self.host, at, number)
         self.arenas.append(arena)
         if rc:
             self._raise(rc, error.value)
         return outs
+
+    def take_arena(self) -> Any:
+        """Return memory for temporary arrays that no other call uses; it goes back to `arenas`."""
+        try:
+            return self.arenas.pop()
+        except IndexError:
+            return _aligned(self.arena)
 
     def _raise(self, rc: int, value: int) -> None:
         if rc > 0:

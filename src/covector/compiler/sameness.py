@@ -9,7 +9,7 @@ import numpy as np
 
 __all__ = ["contents", "is_data", "same", "same_contents", "snapshot"]
 
-_SIMPLE = frozenset((int, float, complex, bool, str, bytes, type(None), type(Ellipsis), type(NotImplemented), slice, range))
+_SIMPLE = frozenset((int, float, complex, bool, str, bytes, type(None), type(Ellipsis), slice, range))
 _NESTED = frozenset((list, tuple, dict, set, frozenset))
 
 

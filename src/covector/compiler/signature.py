@@ -15,7 +15,7 @@ from ..core.values import Aval, aval_of, dtype_of, is_weak, shape_of
 from ..transforms.arguments import check_leaf, fun_name
 from ..transforms.vmap import named_axes
 from .calls_axes import axes_key
-from .reach import is_object
+from .members import is_object
 from .specialise import Input
 
 __all__ = ["Arguments", "Static", "as_input", "leaf_key", "parameters", "plain_leaf", "static_key"]
@@ -24,6 +24,7 @@ _ndarray = np.ndarray
 _PYTHON = frozenset((float, int, complex, bool))
 _NUMBERS = "biufc"
 _FIXED = "fixed"
+_BY_IDENTITY: tuple[Any, ...] = (None, object.__hash__)
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -96,7 +97,7 @@ def static_key(x: Any, place: Callable[[], str]) -> Hashable:
         return x.__code__  # what it closes over is compared at every call
     if type(x) is tuple:
         return (tuple, *[static_key(y, place) for y in x])
-    if is_object(x) and type(x).__hash__ in (None, object.__hash__):
+    if is_object(x) and type(x).__hash__ in _BY_IDENTITY:
         return ("object", type(x))  # what it holds is compared at every call
     try:
         hash(x)
@@ -110,7 +111,7 @@ def static_key(x: Any, place: Callable[[], str]) -> Hashable:
     return (type(x), "nan" if type(x) is float and x != x else x)
 
 
-def leaf_key(x: Any) -> Hashable | None:
+def leaf_key(x: Any) -> Any:
     """Dtype, shape and kind of an array or number; None for anything else, which is static."""
     kind = type(x)
     if kind is _ndarray:
@@ -193,7 +194,7 @@ class Arguments:
             if isinstance(x, _ndarray) and (key is None or type(x) is not _ndarray):
                 check_leaf(x, f"jit: {self._place(static.fun, i)}")
             if key is None:
-                key = (_FIXED, static_key(x, lambda i=i: self._place(static.fun, i)))  # type: ignore[misc]
+                key = (_FIXED, static_key(x, lambda i=i: self._place(static.fun, i)))
                 self.fixed.append(x)
             else:
                 self.traced |= isinstance(x, Tracer)
@@ -215,13 +216,13 @@ class Arguments:
         args, kwargs = list(args), dict(kwargs)
         for i in sorted(static.numbers):
             if i < len(args):
-                place = lambda i=i: f"the static argument {i} of {fun_name(static.fun)}"  # type: ignore[misc]
+                place = lambda i=i: f"the static argument {i} of {fun_name(static.fun)}"
                 keys.append((_FIXED, static_key(args[i], place)))
                 self.fixed.append(args[i])
                 self.static_places.append(i)
                 args[i] = None
         for name in sorted(static.names & set(kwargs)):
-            place = lambda name=name: f"the static argument {name!r} of {fun_name(static.fun)}"  # type: ignore[misc]
+            place = lambda name=name: f"the static argument {name!r} of {fun_name(static.fun)}"
             keys.append((_FIXED, static_key(kwargs[name], place)))
             self.fixed.append(kwargs[name])
             self.static_places.append(name)

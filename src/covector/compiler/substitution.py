@@ -10,7 +10,8 @@ from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from .libraries import counterpart
-from .reach import Node, slots_of
+from .members import slots_of
+from .reach import Node
 
 __all__ = ["SideEffectError", "Substitution"]
 
@@ -137,6 +138,7 @@ class Substitution:
 
     def _sequence(self, node: Node) -> Any:
         old = node.value
+        made: Any
         if isinstance(old, list | deque):
             made = copy.copy(old)
             self._made[id(node)] = made
@@ -160,7 +162,7 @@ class Substitution:
 
     def _instance(self, node: Node) -> Any:
         old, kind = node.value, type(node.value)
-        made = object.__new__(kind)
+        made: Any = object.__new__(kind)
         self._made[id(node)] = made
         for key in slots_of(kind):
             if hasattr(old, key):
@@ -178,7 +180,8 @@ class Substitution:
         members = {key: self._member(old, child) for key, old, child in node.members if id(child) in self._touched}
         if members:
             # Methods of the class reach arrays, too: the copy is of a class that has copies of them.
-            made.__class__ = type(kind)(kind.__name__, (kind,), {"__slots__": (), "__module__": kind.__module__, **members})
+            members.update(__slots__=(), __module__=kind.__module__)
+            made.__class__ = type(kind)(kind.__name__, (kind,), members)  # type: ignore[misc]
         return made
 
     def _member(self, old: Any, child: Node) -> Any:

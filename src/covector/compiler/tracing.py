@@ -49,9 +49,7 @@ class _Step:
         if self.primitive.writes:
             self.result = self._written()
         else:
-            self.result = self.primitive.impl(
-                *[x.get() if type(x) is _Lazy else x for x in self.inputs], **self.params
-            )
+            self.result = self.primitive.impl(*[x.get() if type(x) is _Lazy else x for x in self.inputs], **self.params)
         self.inputs = None
 
     def _written(self) -> Any:
@@ -139,7 +137,7 @@ class JitTracer(GraphTracer):
     """A value known by shape and dtype, which can be asked for while there are example arguments."""
 
     __slots__ = ()
-    _state = ("value", "_var", "lanes", "slot")
+    _state: tuple[str, ...] = ("value", "_var", "lanes", "slot")
     _lazy: Any = Tracer.__dict__["slot"]
     """What computes the value on the example arguments; None where there are none."""
 
@@ -154,7 +152,7 @@ class JitTracer(GraphTracer):
 
     def clone(self) -> Tracer:
         trace: Any = self._trace
-        return trace.make(self._var, self._lazy, type(self) is JitScalar)  # type: ignore[no-any-return]
+        return trace.make(self._var, self._lazy, type(self) is JitScalar)
 
     def _number(self, purpose: str) -> Any:
         trace: Any = self._trace  # brings a view up to date
@@ -308,9 +306,7 @@ class JitTrace(GraphTrace):
         if dtype.kind in "iu" and dtype != np.int64:
             for x in weak:
                 _check_range(x, dtype)
-        return [
-            PRIMITIVES["convert"](x, dtype=dtype) if type(x) is JitScalar and x.dtype != dtype else x for x in args
-        ]
+        return [PRIMITIVES["convert"](x, dtype=dtype) if type(x) is JitScalar and x.dtype != dtype else x for x in args]
 
     def write(self, x: Tracer, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> None:
         adopt(x, constant_of(self, self.process(primitive, (x, *args), params)))

@@ -51,6 +51,11 @@ class Found(NamedTuple):
     specialisation: Specialisation
 
 
+def _depth() -> int:
+    """How many programs this thread is recording."""
+    return getattr(_local, "depth", 0)
+
+
 class _UncachedError(Exception):
     """The call has to be made without machine code."""
 
@@ -207,11 +212,11 @@ class Variants:
                 self._pending[key] = (event, me)
         if pending is not None:
             # Whoever records a program waits for nobody: two functions that call each other could wait forever.
-            if pending[1] == me or getattr(_local, "depth", 0):
+            if pending[1] == me or _depth():
                 raise _UncachedError
             pending[0].wait()
             return None
-        _local.depth = getattr(_local, "depth", 0) + 1
+        _local.depth = _depth() + 1
         try:
             return self._make(environment, given, hidden, bucket)
         finally:
@@ -244,9 +249,10 @@ class Variants:
     def _record(self, environment: Environment, given: Arguments, hidden: Sequence[Any]) -> Specialisation:
         """Record the function as it is best recorded.
 
-        First with traced values in place of the arrays it reaches. Where something takes plain arrays only (``np.array``
-        of a list, ``np.zeros`` to be filled), once more with `covector.numpy` in place of NumPy. And where that does not
-        help either (an object of SciPy's), with the arrays it reaches as constants whose contents are compared.
+        First with traced values in place of the arrays it reaches. Where something takes plain arrays only
+        (``np.array`` of a list, ``np.zeros`` to be filled), once more with `covector.numpy` in place of NumPy. And
+        where that does not help either (an object of SciPy's), with the arrays it reaches as constants whose contents
+        are compared.
         """
         inputs = [as_input(x) for x in given.leaves]
         closed = [as_input(x) for x in hidden]

@@ -188,7 +188,7 @@ class GraphTracer(TracedValue):
     # with does not: its tangent does.
     __slots__ = ()
     _parts: tuple[str, ...] = ()
-    _state = ("value", "_var", "lanes")
+    _state: tuple[str, ...] = ("value", "_var", "lanes")
     _var: Var
     lanes: frozenset[Trace]
 

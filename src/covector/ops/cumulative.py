@@ -30,7 +30,6 @@ def _cumsum(x: Any, *, axis: int, reverse: bool) -> Any:
     return np.add.accumulate(x[backwards], axis=axis)[backwards]
 
 
-
 def _cumsum_lower(b: Any, x: Any, *, axis: int, reverse: bool) -> Any:
     own = lambda *i: b.convert(x(*i))
     return b.scan(axis, reverse, own, lambda last, *i: b.apply("add", last, own(*i)))

@@ -11,7 +11,10 @@ from covector.compiler.math.coefficients_elementary import EXP
 from covector.compiler.math.registry import scalar
 from covector.compiler.math.writer import Code, Value, encoding, single
 
-LN2 = {"f64": (0.6931471805599453, 2.3190468138462996e-17), "f32": (single(0.6931471805599453), -1.9046542121259336e-09)}
+LN2 = {
+    "f64": (0.6931471805599453, 2.3190468138462996e-17),
+    "f32": (single(0.6931471805599453), -1.9046542121259336e-09),
+}
 _LOG2_E = 1.4426950408889634
 # beyond these, exp is 0 or infinite
 _EXP_LOW = {"f64": -746.0, "f32": -104.5}
@@ -95,7 +98,7 @@ def expm1_pair(c: Code, x: Value, shift: int) -> tuple[Value, Value]:
     return total, c.fma(low, scale, error)
 
 
-@scalar("expm1", f64=1.0, f32=1.0)
+@scalar("expm1", f64=1.25, f32=1.25)
 def expm1(c: Code, x: Value) -> Value:
     bounded = c.at_least(c.at_most(x, _EXP_HIGH[c.ctype]), _EXPM1_LOW[c.ctype])
     high, low = expm1_pair(c, bounded, 1)
@@ -131,9 +134,8 @@ def sinh(c: Code, x: Value) -> Value:
     return c.copysign(c.select(abs(x) < NEGLIGIBLE[c.ctype], abs(x), result), x)
 
 
-@scalar("cosh", f64=1.5, f32=1.5)
+@scalar("cosh", f64=1.0, f32=1.0)
 def cosh(c: Code, x: Value) -> Value:
     high, low = expm1_pair(c, c.at_most(abs(x), _HYPERBOLIC_HIGH[c.ctype]), 3)
     eighth, error = c.two_sum(high, c.constant(0.125))
     return (eighth + ((error + low) + 0.015625 / eighth)) * 4.0
-

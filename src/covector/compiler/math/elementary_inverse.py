@@ -27,6 +27,7 @@ def _arctan_of_ratio(c: Code, y: Value, x: Value) -> tuple[Value, Value]:
     reciprocal = 1.0 / bottom
     t = top * reciprocal
     rest = (c.fma(-t, bottom, top) - t * c.select(near | far, 0.0, lost)) * reciprocal
+    rest = c.select(abs(t) < c.format.tiny, 0.0, rest)  # nothing exact is left below the normal numbers
     half, half_low = _PI[c.ctype][0] / 2, _PI[c.ctype][1] / 2
     base = c.select(near, c.constant(0.0), c.select(far, half, c.constant(half / 2)))
     base_low = c.select(near, c.constant(0.0), c.select(far, half_low, c.constant(half_low / 2)))
@@ -43,7 +44,7 @@ def arctan(c: Code, x: Value) -> Value:
     return c.copysign(high + low, x)
 
 
-@scalar("arctan2", arity=2, f64=1.5, f32=1.5)
+@scalar("arctan2", arity=2, f64=1.0, f32=1.0)
 def arctan2(c: Code, y: Value, x: Value) -> Value:
     f = c.format
     a, b = abs(y), abs(x)

@@ -126,7 +126,7 @@ def log1p(c: Code, x: Value) -> Value:
     return c.select(proper, result, c.select(x.equals(-1.0), -math.inf, outside))
 
 
-@scalar("arcsinh", f64=2.5, f32=2.5)
+@scalar("arcsinh", f64=2.0, f32=2.0)
 def arcsinh(c: Code, x: Value) -> Value:
     size = abs(x)
     huge = size > _HUGE[c.ctype]
@@ -138,7 +138,7 @@ def arcsinh(c: Code, x: Value) -> Value:
     return c.copysign(result, x)
 
 
-@scalar("arccosh", f64=2.5, f32=2.5)
+@scalar("arccosh", f64=2.0, f32=2.0)
 def arccosh(c: Code, x: Value) -> Value:
     huge = x > _HUGE[c.ctype]
     t = c.select(huge, 1.0, x - 1.0)
@@ -148,7 +148,7 @@ def arccosh(c: Code, x: Value) -> Value:
     return c.select((x >= 1.0) & (x < math.inf), result, outside)
 
 
-@scalar("arctanh", f64=2.5, f32=2.5)
+@scalar("arctanh", f64=2.0, f32=2.0)
 def arctanh(c: Code, x: Value) -> Value:
     size = abs(x)
     result = log1p_formula(c, (size + size) / (1.0 - size)) * 0.5

@@ -46,6 +46,12 @@ def gammaln(c: Code, x: Value) -> Value:
     return c.select(z.equals(math.inf), x, c.select(x.equals(0.0), math.inf, value))
 
 
+@scalar("loggamma", f64=4, f32=4)
+def loggamma(c: Code, x: Value) -> Value:
+    """log Γ, which is not real for a negative number."""
+    return c.select(x < 0.0, math.nan, c.call("gammaln", x))
+
+
 @scalar("digamma", f64=4, f32=4)
 def digamma(c: Code, x: Value) -> Value:
     """Two ways, chosen by y = x, or y = 1 - x of a negative number (DLMF 5.5.4).

@@ -123,7 +123,9 @@ class _Accumulation:
         out = result or self._variable(shape, x.dtype)
         if index is None:
             places = np.unravel_index(where, shape)
-            added = Equation(PRIMITIVES["add_at"], [total, self._shaped(x, part, at), *places], {"unique": False}, [out])
+            added = Equation(
+                PRIMITIVES["add_at"], [total, self._shaped(x, part, at), *places], {"unique": False}, [out]
+            )
             self._insert(at, added)
             return out
         old, new = self._variable(part, x.dtype), self._variable(part, x.dtype)

@@ -10,16 +10,13 @@ import numpy as np
 
 from .table import scrambled
 
-__all__ = ["LEAST_COUNT", "LEAST_LENGTH", "SHORTEST", "Stretch", "chosen", "periods", "stretches"]
+__all__ = ["LEAST_COUNT", "LEAST_LENGTH", "Stretch", "chosen", "periods", "stretches"]
 
 LEAST_COUNT = 8
 """Repetitions from which on a loop is worth it."""
 
 LEAST_LENGTH = 64
 """Equations from which on a loop is worth it for its own sake."""
-
-SHORTEST = 16
-"""Equations from which on a loop is worth it if others read what it makes."""
 
 _LONGEST = 128
 _CANDIDATES = 12

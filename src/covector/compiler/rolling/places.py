@@ -54,9 +54,7 @@ def _indices(graph: Graph, eq: Equation, places: list[Any]) -> tuple[list[Any], 
     # Writing has no index behind the arrays, so there the arrays go on to the last entry that is not everything.
     through = eq.primitive.name in ("write", "unslice")
     last = max(
-        k
-        for k, (e, axis) in enumerate(full)
-        if type(spots[k]) is Spot or (through and not _everything(e, shape[axis]))
+        k for k, (e, axis) in enumerate(full) if type(spots[k]) is Spot or (through and not _everything(e, shape[axis]))
     )
     head = [(e, spot, axis) for (e, axis), spot in zip(full[: last + 1], spots, strict=False) if e is not None]
     rank = sum(type(e) is slice for e, _, _ in head)

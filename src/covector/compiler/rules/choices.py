@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 _DEPTH = 4
 _MOVES = frozenset({"broadcast", "reshape", "transpose", "slice", "read", "gather", "concat", "unslice"})
-_KEEPS_FINITE = frozenset({"negative", "positive", "absolute", "fabs", "sign", "copysign", "where", "maximum", "minimum"})
+_KEEPS_FINITE = frozenset(
+    {"negative", "positive", "absolute", "fabs", "sign", "copysign", "where", "maximum", "minimum"}
+)
 _BELOW = 1 << 16
 
 
@@ -36,7 +38,9 @@ def finite(b: Builder, x: Any, depth: int = _DEPTH) -> bool:
         # Nothing overflows on the way from whole numbers to float32 or float64.
         own = b.aval(eq.inputs[0]).dtype
         wide = aval.dtype.itemsize >= (8 if aval.dtype.kind == "c" else 4)
-        return wide and (own.kind in "biu" or (own.itemsize <= aval.dtype.itemsize and finite(b, eq.inputs[0], depth - 1)))
+        return wide and (
+            own.kind in "biu" or (own.itemsize <= aval.dtype.itemsize and finite(b, eq.inputs[0], depth - 1))
+        )
     if name in _MOVES:
         inputs = eq.inputs if name == "concat" else eq.inputs[:1]
     elif name in _KEEPS_FINITE:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ...core.errors import ConcretizationError, caller
 from ...numpy_api.plain import decided
 from ...ops.decompositions import cholesky_p, svd_p, svdvals_p
@@ -139,7 +141,7 @@ def _subset(w: Any, by_index: Any, by_value: Any) -> tuple[int, int]:
         )
     below = decided(w, lambda w: np.stack([w <= low, w <= high]))
     counts = [] if below is None else below.reshape(2, -1, n).sum(axis=2).T.tolist()
-    ends = {(first, last) for first, last in counts}
+    ends = set(map(tuple, counts))
     if len(ends) != 1:
         raise ConcretizationError(
             f"scipy.linalg.eigh with subset_by_value at {caller()} must know how many eigenvalues lie in the interval, "

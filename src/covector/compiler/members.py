@@ -1,0 +1,103 @@
+"""What there is in an object and in its class."""
+
+from __future__ import annotations
+
+import functools
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Iterator
+from enum import Enum
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..core.tracer import Tracer
+from .libraries import is_core_module, is_library_code
+from .sameness import is_data
+
+__all__ = [
+    "CONTAINERS",
+    "UNUSED",
+    "functions_of",
+    "has_attributes",
+    "is_class_data",
+    "is_object",
+    "slots_of",
+    "user_classes",
+]
+
+_ndarray = np.ndarray
+
+CONTAINERS = (list, tuple, dict, OrderedDict, defaultdict, deque)
+"""Types of containers of which items are followed."""
+
+_NAMES = (
+    "init",
+    "new",
+    "repr",
+    "str",
+    "eq",
+    "hash",
+    "reduce",
+    "reduce_ex",
+    "getstate",
+    "setstate",
+    "del",
+    "init_subclass",
+) + ("class_getitem", "setattr", "delattr", "format", "sizeof", "dir", "post_init", "replace", "copy", "deepcopy")
+UNUSED = frozenset(f"__{name}__" for name in _NAMES)
+"""Methods that run when an object is made or shown, not when it is used."""
+
+
+def is_object(x: Any) -> bool:
+    """Whether `x` is an object of a user's class, whose attributes can be followed."""
+    if isinstance(x, BuiltinFunctionType | FunctionType | MethodType | ModuleType | type | Enum | _ndarray | Tracer):
+        return False
+    kind = type(x)
+    return not is_core_module(kind.__module__) and has_attributes(x) and not hasattr(kind, "_fields")
+
+
+def has_attributes(x: Any) -> bool:
+    """Whether `x` keeps anything in a dictionary or in slots."""
+    return hasattr(x, "__dict__") or bool(slots_of(type(x)))
+
+
+def slots_of(kind: type) -> list[str]:
+    """The names of the slots of instances of `kind`."""
+    found: list[str] = []
+    for base in kind.__mro__:
+        slots = vars(base).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name not in ("__dict__", "__weakref__"):
+                hidden = name.startswith("__") and not name.endswith("__")
+                found.append(f"_{base.__name__.lstrip('_')}{name}" if hidden else name)
+    return found
+
+
+def user_classes(kind: type) -> Iterator[type]:
+    """The classes from which `kind` derives, itself included, that belong to the user."""
+    return (base for base in kind.__mro__ if not is_core_module(base.__module__))
+
+
+def functions_of(member: Any) -> list[FunctionType]:
+    """The Python functions behind a member of a class."""
+    from .jit import JitFunction
+
+    if isinstance(member, property):
+        parts: tuple[Any, ...] = (member.fget,)
+    elif isinstance(member, staticmethod | classmethod):
+        parts = (member.__func__,)
+    elif isinstance(member, functools.cached_property):
+        parts = (member.func,)
+    elif isinstance(member, JitFunction):
+        parts = (member.__wrapped__,)
+    else:
+        parts = (member,)
+    return [f for f in parts if type(f) is FunctionType and not is_library_code(f.__code__)]
+
+
+def is_class_data(member: Any) -> bool:
+    """Whether a member of a class is a value that methods read, as in ``class A: W = np.ones(3)``."""
+    return (
+        isinstance(member, _ndarray) or (is_data(member) and not isinstance(member, str)) or type(member) in CONTAINERS
+    )
