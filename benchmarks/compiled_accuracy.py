@@ -31,19 +31,19 @@ _ROUNDS = 40
 
 HEADER = """# Accuracy of compiled functions
 
-Compiled programs do not call the C library for these functions: each is a formula that becomes part of the loop
-around it and works on as many numbers at a time as the processor's vectors hold. The table says how far the results
-are from the true ones, in units in the last place (ulp), beside NumPy's or SciPy's own: the worst of {points} points
-in each of several regions (ordinary and huge numbers, neighbours of zeros and ends), compared with mpmath at 50
-digits. Subnormal results are left out. Times are nanoseconds per number in one thread, of arrays of {length} numbers
-of ordinary size; subnormal intermediate results make some processors far slower.
+Compiled programs do not call a library for these functions: each is a formula that becomes part of the loop around
+it and works on as many numbers at a time as the processor's vectors hold. The table says how far the results are from
+the true ones, in units in the last place (ulp), beside NumPy's or SciPy's own: the worst of {points} points in each of
+several regions (ordinary and huge numbers, neighbours of zeros and ends), compared with mpmath at 50 digits. Subnormal
+results are left out. Times are nanoseconds per number in one thread, of arrays of {length} numbers of ordinary size,
+and vary by a third from run to run; subnormal intermediate results make some processors far slower.
 
 The unit in the last place is that of the true value, so that zeros count with all their digits, but for
 
 {scales}
 
-Written by `python -m benchmarks compiled-accuracy --markdown docs/compiled-accuracy.md` on {machine}, with NumPy
-{numpy}, SciPy {scipy} and LLVM through llvmlite {llvmlite}.
+Written by `python -m benchmarks compiled-accuracy --markdown docs/compiled-accuracy.md`, with NumPy {numpy}, SciPy
+{scipy} and llvmlite {llvmlite}, on {machine}.
 
 | function | float64: ulp | NumPy, SciPy | ns | NumPy, SciPy | float32: ulp | NumPy, SciPy | ns | NumPy, SciPy |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|

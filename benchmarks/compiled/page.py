@@ -20,9 +20,10 @@ python -m benchmarks compiled
 Each workload is written once in plain NumPy, compiled with its derivative, and compared with the idiomatic code of
 every peer: `jax.jit` with 64 bits, waiting for each result; PyTorch as it is and through `torch.compile`; autograd; and
 derivatives derived and written by hand in C (`gcc -O3 -march=native`, and `c-fast` with `-ffast-math`). Results are
-compared with each other (1e-9 relative to the largest element; {looser}) before anything is timed. Each workload has a
-process of its own, in which rounds of all contestants alternate; the tables show medians. "÷ jax" and "÷ c" are
-covector's time as a multiple of theirs, paired by round: below 1, covector is faster.
+compared with each other (1e-9 relative to the largest element) before anything is timed. Each workload has a process of
+its own, in which rounds of all contestants alternate; the tables show medians. "÷ jax" and "÷ c" are covector's time as
+a multiple of theirs, paired by round: below 1, covector is faster. Wider bounds in the comparison of results:
+{looser}.
 
 {summary}
 

@@ -94,8 +94,19 @@ def _sine_rest(w: Any) -> Any:
 
 
 def _cotangent_rest(w: Any) -> Any:
+    """(1/r - π cot(πr))/r as a function of r²."""
     r = mpmath.sqrt(w)
-    return mpmath.pi * r * mpmath.cot(mpmath.pi * r) * (1 - w)
+    if r < mpf("1e-8"):
+        return mpmath.pi**2 / 3 + mpmath.pi**4 * w / 45
+    return (1 / r - mpmath.pi * mpmath.cot(mpmath.pi * r)) / r
+
+
+def _cosecant_rest(w: Any) -> Any:
+    """π²/sin²(πr) - 1/r² as a function of r²."""
+    r = mpmath.sqrt(w)
+    if r < mpf("1e-8"):
+        return mpmath.pi**2 / 3 + mpmath.pi**4 * w / 15
+    return (mpmath.pi / mpmath.sin(mpmath.pi * r)) ** 2 - 1 / w
 
 
 def _trigamma_middle(y: Any) -> Any:
@@ -173,7 +184,8 @@ FITS = [
         lambda w: _ONE,
         "cos(πr) in r², |r| ≤ 1/2",
     ),
-    Fit("COTANGENT_PI", _cotangent_rest, 0, _ONE / 4, 9, 5, lambda w: _ONE, "πr cot(πr) (1 - r²) in r², |r| ≤ 1/2"),
+    Fit("COTANGENT_PI", _cotangent_rest, 0, _ONE / 4, 14, 6, None, "(1/r - π cot(πr))/r in r², |r| ≤ 1/2"),
+    Fit("COSECANT_PI", _cosecant_rest, 0, _ONE / 4, 16, 7, None, "π²/sin²(πr) - 1/r² in r², |r| ≤ 1/2"),
     Fit("ERF_NEAR", _odd_rest(mpmath.erf), 0, 1, 11, 6, lambda u: _ONE, "erf(x)/x - 1 in x², |x| ≤ 1"),
     Fit(
         "ERF_FAR",

@@ -226,8 +226,8 @@ VALUES: dict[str, Truth] = {
     "gammaln": Truth(
         _gammaln,
         (*_POSITIVE, near(1), near(2), uniform(-5, 0), uniform(-150, 0)),
-        lambda value, x: abs(value) if x > 0 else max(abs(value), 1),
-        "for negative numbers the larger of the value and 1: the zeros there are ill-conditioned",
+        lambda value, x: abs(value) if x > 0 else max(abs(value), abs(_gammaln(-x)), 1),
+        "for negative x the largest of the value, log Γ(-x) and 1: the zeros there are ill-conditioned",
     ),
     "loggamma": Truth(_gammaln, (*_POSITIVE, near(1), near(2))),
     "gamma": Truth(
@@ -238,7 +238,7 @@ VALUES: dict[str, Truth] = {
         _without_poles(mpmath.digamma, -mpmath.inf, mpmath.nan),
         (*_POSITIVE, near(1.4616321449683623), uniform(-5, 0), uniform(-150, 0)),
         lambda value, x: abs(value) if x > 0 else max(abs(value), abs(x), 1),
-        "for negative numbers the largest of the value, the argument and 1: the zeros there are ill-conditioned",
+        "for negative x the largest of the value, |x| and 1: the zeros there are ill-conditioned",
     ),
     "trigamma": Truth(
         _without_poles(lambda x: mpmath.polygamma(1, x), mpmath.inf, mpmath.inf),

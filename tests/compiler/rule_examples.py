@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+import covector as cv
 from covector.core.primitive import PRIMITIVES, bind
 
 __all__ = ["EXAMPLES", "SPECIAL", "p"]
@@ -56,6 +57,10 @@ _INDEX = (slice(1, 4),)
 _MUL, _PRODUCT, _MASKED, _UNSLICE = p("multiply"), p("product"), p("masked_product"), p("unslice")
 _SLICED = lambda x: _UNSLICE(x, index=_INDEX, shape=(5,))
 
+_row = lambda x, k: _UNSLICE(x, index=(k, slice(None)), shape=(3, 4))
+EYE = np.eye(10)
+TRIANGLE = np.tril_indices(3, -1)
+
 EXAMPLES: dict[str, list[tuple[Any, ...]]] = {
     "x * 1 -> x": [
         (lambda x: x * 1.0, SPECIAL),
@@ -66,6 +71,7 @@ EXAMPLES: dict[str, list[tuple[Any, ...]]] = {
     "x * -1 -> -x": [(lambda x: -1.0 * x, SPECIAL), (lambda x: x * -1, WHOLE)],
     "(-x) * (-y) -> x * y": [(lambda x: -x * -x[::-1], SPECIAL), (lambda x: -x * 3.0, SPECIAL)],
     "(x * c) * d -> x * (c * d)": [(lambda x: (x * 0.3) * 2.0, SPECIAL), (lambda x: 0.25 * (x * 3.0), S32)],
+    "x + x -> 2 * x": [(lambda x: x + x, SPECIAL), (lambda x: x + x, S32)],
     "x / 1 -> x": [(lambda x: x / 1.0, SPECIAL), (lambda x: x / 1, WHOLE)],
     "(-x) / (-y) -> x / y": [(lambda x: -x / -x[::-1], SPECIAL), (lambda x: 2.0 / -x, SPECIAL)],
     "x / c -> x * (1 / c)": [(lambda x: x / 8.0, SPECIAL), (lambda x: x / 0.5, S32), (lambda x: x / -4, WHOLE)],
@@ -74,7 +80,7 @@ EXAMPLES: dict[str, list[tuple[Any, ...]]] = {
     "x - 0 -> x": [(lambda x: x - 0.0, SPECIAL), (lambda z: z - 0.0, Z), (lambda x: x - np.zeros((2, 1)), SPECIAL)],
     "x - (-y) -> x + y": [(lambda x: x - -x[::-1], SPECIAL), (lambda x: x - -x[::-1], WHOLE)],
     "(-0) - x -> -x": [(lambda x: -0.0 - x, SPECIAL), (lambda x: 0 - x, WHOLE)],
-    "-(-x) -> x": [(lambda x: -(-x), SPECIAL), (lambda z: -(-z), Z), (lambda x: -(-x), WHOLE)],
+    "-(-x) -> x": [(lambda x: np.negative(-x), v) for v in (SPECIAL, Z, WHOLE)],
     "-(c * x) -> (-c) * x": [(lambda x: -(2.5 * x), SPECIAL), (lambda x: -(x / 3), S32), (lambda x: -(1 / x), SPECIAL)],
     "+x -> x": [(lambda x: +x, SPECIAL)],
     "|-x| -> |x|": [(lambda x: np.abs(-x), SPECIAL)],
@@ -148,7 +154,9 @@ EXAMPLES: dict[str, list[tuple[Any, ...]]] = {
         (lambda x: np.broadcast_to(x, (2, 3, 4)).reshape(6, 4), M[0]),
     ],
     "transpose(x) -> reshape(x)": [(lambda x: x.reshape(1, 12).T, M)],
-    "transpose(transpose(x)) -> transpose(x)": [(lambda x: x.reshape(3, 2, 2).transpose(1, 2, 0).transpose(1, 2, 0), M)],
+    "transpose(transpose(x)) -> transpose(x)": [
+        (lambda x: x.reshape(3, 2, 2).transpose(1, 2, 0).transpose(1, 2, 0), M)
+    ],
     "transpose(broadcast(x)) -> broadcast(transpose(x))": [
         (lambda x: np.broadcast_to(x, (2, 3, 4)).transpose(2, 0, 1), M),
     ],
@@ -157,9 +165,16 @@ EXAMPLES: dict[str, list[tuple[Any, ...]]] = {
         (lambda x: np.broadcast_to(x, (1, 3, 4)), M),
         (lambda x: np.broadcast_to(x[:1], (3, 4)), M),
     ],
-    "broadcast(broadcast(x)) -> broadcast(x)": [(lambda x: np.broadcast_to(np.broadcast_to(x, (3, 4)), (2, 3, 4)), M[0])],
+    "broadcast(broadcast(x)) -> broadcast(x)": [
+        (lambda x: np.broadcast_to(np.broadcast_to(x, (3, 4)), (2, 3, 4)), M[0])
+    ],
     "concat(x, empty) -> x": [(lambda x: np.concatenate([x[:0], x]), M), (lambda x: p("concat")(x, axis=0), M)],
-    "concat(c, c) -> broadcast(c)": [(lambda x: x + p("concat")(_PRODUCT(0.0, x), np.zeros((3, 4)), axis=1)[:, :4] * 2.0, M)],
+    "concat(transpose(x), transpose(y)) -> transpose(concat(x, y))": [
+        (lambda x: np.concatenate([x.T, np.sin(x).T], 1), M),
+    ],
+    "concat(c, c) -> broadcast(c)": [
+        (lambda x: x + p("concat")(_PRODUCT(0.0, x), np.zeros((3, 4)), axis=1)[:, :4] * 2.0, M)
+    ],
     "read(x, i) -> slice(x, i)": [(lambda x: p("read")(x, index=(1,)), M)],
     "slice(x) -> reshape(x)": [(lambda x: x[:, None], M), (lambda x: x[..., -1], M), (lambda x: x[::1], M)],
     "slice(slice(x)) -> slice(x)": [
@@ -170,6 +185,10 @@ EXAMPLES: dict[str, list[tuple[Any, ...]]] = {
     "slice(broadcast(x)) -> broadcast(slice(x))": [
         (lambda x: np.broadcast_to(x, (5, 3, 4))[1:, 0], M),
         (lambda x: np.broadcast_to(x, (5, 3, 4))[2, :, None, ::-1], M),
+    ],
+    "slice(transpose(x)) -> transpose(slice(x))": [
+        (lambda x: x.reshape(3, 2, 2).transpose(2, 0, 1)[1:, None, 1:], M),
+        (lambda x: x.reshape(3, 2, 2).transpose(2, 0, 1)[1, ::-1], M),
     ],
     "slice(concat(x, y)) -> slice(x)": [
         (lambda x: np.concatenate([x, 2 * x])[4], M),
@@ -187,11 +206,33 @@ EXAMPLES: dict[str, list[tuple[Any, ...]]] = {
         (lambda x: x[np.array([[0], [2]]), np.array([-1, -2, -3])], M),
         (lambda x: x[np.array([[1]])], M),
     ],
-    "scatter(v, indices) -> unslice(v)": [(lambda x: p("scatter")(x, np.array([4, 2, 0]), shape=(5,), unique=False), SPECIAL[:3])],
+    "gather(x, runs) -> concat(slice(x), slice(x))": [
+        (lambda x: x[np.array([1, 2, 0])], M),
+        (lambda x: x[np.arange(3)[:, None], np.array([3, -1, 0, 2, 1])], M),
+        (lambda x: x[np.array([[2], [2], [0]]), np.arange(4)], M),
+    ],
+    "gather(put(x, v, i), j) -> v or gather(x, j)": [
+        (lambda x: _in_place(x, (TRIANGLE, x[0, :3]))[TRIANGLE] * 2.0, M),
+        (lambda x: _in_place(x, (TRIANGLE, x[0, :3]))[TRIANGLE[::-1]] * 2.0, M),
+    ],
+    "scatter(concat(v, w)) -> unslice(v + w)": [
+        (cv.grad(lambda x: np.sum(np.stack([np.sin(k * x[1:4]) for k in range(6)]))), M[0] + 0.3),
+        (cv.grad(lambda x: sum(np.exp(x[k % 5] * k) for k in range(30))), SPECIAL[5:] % 0.3),
+        (cv.grad(lambda x: sum(np.exp(x[k] * x[k + 1]) for k in range(1, 7))), np.arange(9.0) / 7),
+    ],
+    "scatter(v, indices) -> unslice(v)": [
+        (lambda x: p("scatter")(x, np.array([4, 2, 0]), shape=(5,), unique=False), SPECIAL[:3])
+    ],
     "unslice(v) -> reshape(v)": [(lambda x: _UNSLICE(x, index=(..., None), shape=(3,)), M[:3, :1])],
     "unslice(0) -> 0": [(lambda x: x + _SLICED(_PRODUCT(0.0, x[:3])), SPECIAL[:5])],
-    "unslice(unslice(v)) -> unslice(v)": [(lambda x: _UNSLICE(_SLICED(x), index=(1, slice(None, None, -1)), shape=(2, 5)), M[0, :3])],
-    "unslice(v) + unslice(w) -> unslice(v + w)": [(lambda x: _SLICED(x) + _SLICED(x[::-1]), SPECIAL[:3])],
+    "unslice(unslice(v)) -> unslice(v)": [
+        (lambda x: _UNSLICE(_SLICED(x), index=(1, slice(None, None, -1)), shape=(2, 5)), M[0, :3])
+    ],
+    "unslice(v) + unslice(w) -> unslice(v + w)": [
+        (lambda x: _SLICED(x) + _SLICED(x[::-1]), SPECIAL[:3]),
+        (lambda x: (_row(x[0], 0) + _row(x[1], 2)) + (_row(x[2], 2) + _row(x[1], 0)), M),
+        (lambda x: (_row(x[0], 0) + _row(x[1], 1)) + (_row(x[2], 2) + _row(x[1], 0)) + _row(x[1], 2), M),
+    ],
     "product(unslice(t), p) -> unslice(product(t, p))": [
         (lambda x: _PRODUCT(_SLICED(x), np.concatenate([x, x[:2]])), SPECIAL[:3]),
         (lambda x: _PRODUCT(_SLICED(x), x[1]), SPECIAL[:3]),
@@ -234,6 +275,33 @@ EXAMPLES: dict[str, list[tuple[Any, ...]]] = {
         (lambda x: np.sum(x[:, None, :] * x[None], -1), M),
         (lambda x: np.sum(x[:, :, None, None] * x.reshape(1, 1, 4, 3).transpose(1, 2, 0, 3), (0, 1)), M),
     ],
+    "max(x) -> x": [
+        (lambda x: p("max")(x[:, None], axis=(1,)) * 2.0, SPECIAL),
+        (lambda x: p("min")(x, axis=()), SPECIAL),
+    ],
+    "product(product(1, x), y) -> product(1, product(x, y))": [
+        (lambda x: _PRODUCT(_PRODUCT(EYE, x), x[::-1]), SPECIAL),
+        (lambda x: _PRODUCT(_PRODUCT(-EYE, x), x[2]), SPECIAL),
+    ],
+    "product(c * 1, x) -> product(1, c * x)": [(lambda x: _PRODUCT(-3.0 * EYE, x), SPECIAL)],
+    "product(1, x) * c -> product(1, x * c)": [(lambda x: _PRODUCT(EYE, x) * 3.0, SPECIAL)],
+    "-product(1, x) -> product(1, -x)": [(lambda x: -_PRODUCT(EYE, x), SPECIAL)],
+    "product(1, x) + product(1, y) -> product(1, x + y)": [
+        (lambda x: _PRODUCT(EYE, x) + _PRODUCT(EYE, x[::-1]), SPECIAL)
+    ],
+    "product(1, x) - product(1, y) -> product(1, x - y)": [
+        (lambda x: _PRODUCT(EYE, x) - _PRODUCT(EYE, x[::-1]), SPECIAL)
+    ],
+    "sum(product(1, x)) -> x": [
+        (lambda x: _PRODUCT(EYE, x).sum(0), SPECIAL),
+        (lambda x: _PRODUCT(EYE, x[3]).sum(1), SPECIAL),
+    ],
+    "product(1, x) @ y -> x * y": [
+        (lambda x: _PRODUCT(np.eye(3), x[:, :1]) @ x, M),
+        (lambda x: x @ _PRODUCT(np.eye(4), x[0]), M),
+        (lambda x: _PRODUCT(np.eye(4), x[0]) @ x[1], M),
+        (cv.jacrev(lambda x: np.tanh(np.arange(12.0).reshape(3, 4) @ x)), M[1]),
+    ],
     "x @ 1 -> x": [(lambda x: x @ np.eye(4), M), (lambda x: np.eye(3) @ x, M)],
     **_reductions(),
     "f(broadcast(x)) -> broadcast(f(x))": [
@@ -247,6 +315,9 @@ EXAMPLES: dict[str, list[tuple[Any, ...]]] = {
         (lambda x: x[None] + x[::-1], M),
     ],
     "f(empty) -> empty": [(lambda x: np.sin(x[:0]) * x[:0], M)],
-    "constant": [(lambda x: x * np.cos(_PRODUCT(0.0, x)), SPECIAL), (lambda x: x * p("cumsum")(_PRODUCT(0.0, x) + 1.0, axis=0, reverse=False), SPECIAL)],
+    "constant": [
+        (lambda x: x * np.cos(_PRODUCT(0.0, x)), SPECIAL),
+        (lambda x: x * p("cumsum")(_PRODUCT(0.0, x) + 1.0, axis=0, reverse=False), SPECIAL),
+    ],
     "common": [(lambda x: np.sin(x) * np.sin(x), SPECIAL), (lambda x: x * x[0] + x[0] * x, M)],
-}  # fmt: skip
+}

@@ -158,6 +158,19 @@ def test_a_file_of_another_user_is_refused(store: Cache) -> None:
     refuses(store, "file .* belongs to user 1234, not to user 0")
 
 
+@as_root
+def test_a_directory_in_a_place_of_another_user_is_refused(store: Cache, tmp_path: Path) -> None:
+    store.put(A, b"data")
+    assert store.path is not None
+    os.chown(store.path.parent, 1234, 1234)
+    refuses(store, "lies in .*deep, whose owner, user 1234, can exchange it")
+    os.chown(store.path.parent, 0, 0)
+    assert store.get(A) == b"data"
+    (tmp_path / "way").symlink_to(store.path.parent)
+    os.chown(tmp_path / "way", 1234, 1234, follow_symlinks=False)
+    refuses(Cache(tmp_path / "way" / "place"), "lies in .*way, whose owner, user 1234, can exchange it")
+
+
 @posix
 def test_another_user_refuses_our_files(store: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     store.put(A, b"data")

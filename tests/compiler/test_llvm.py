@@ -113,6 +113,8 @@ def test_loops_are_vectorised_as_wide_as_they_ask() -> None:
         listing = llvm.assembly(f"{kernel}{WIDE}\n")
         wide = [line for line in listing.splitlines() if operation in line and register in line]
         assert len(wide) >= 2  # several accumulators, or several elements per round
+        assert register in llvm.assembly(f"{kernel}{WIDE}\n", level=1)
+        assert register not in llvm.assembly(f"{kernel}{WIDE}\n", level=0)
     narrow = llvm.assembly(f"{SAXPY}{WIDE.replace('512', '128')}\n")
     assert "zmm" not in narrow and "ymm" not in narrow
     assert re.search(r"<\d+ x double>", llvm.optimised(KERNELS))

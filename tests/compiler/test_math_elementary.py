@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from benchmarks.references.ulp import points_of, unit
 from benchmarks.references.values_elementary import ELEMENTARY
+from mpmath import mpf
+
 from compiler import harness
 from covector.compiler.math import FUNCTIONS, module
-from mpmath import mpf
 
 _BOTH = ("f64", "f32")
 _FIRST = ("exp", "log", "tanh", "sin", "cos")
@@ -149,7 +150,7 @@ def test_exact_results_are_exact() -> None:
     n = np.arange(-200.0, 201.0)
     np.testing.assert_array_equal(harness.compiled("cbrt", "f64")(n**3), n)
     np.testing.assert_array_equal(harness.compiled("power", "f64")(n, np.array(5.0)), n**5)
-    np.testing.assert_array_equal(harness.compiled("power", "f64")(n[201:], np.array(-1.0)), 1 / n[201:])
+    np.testing.assert_array_equal(harness.compiled("power", "f64")(np.array(2.0), k), np.ldexp(1.0, k.astype(int)))
     decades = np.arange(0.0, 23.0)
     np.testing.assert_array_equal(harness.compiled("log10", "f64")(10**decades), decades)
 

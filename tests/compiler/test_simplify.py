@@ -23,8 +23,11 @@ GENERAL = {r.text: r for name in ("sin", "multiply") for _, r in rules_of(PRIMIT
 EXACTNESS = {r.text: r.exactness for r in (*RULES, *GENERAL.values())} | {"constant": "exact", "common": "exact"}
 
 
-CHEAPER_KINDS = {"x ** n -> products", "add_at(x, v, indices) -> write(x, slice(x) + v)"}
-"""Rules that put several cheap operations in the place of an expensive one."""
+CHEAPER_KINDS = {
+    *("x ** n -> products", "add_at(x, v, indices) -> write(x, slice(x) + v)"),
+    *("gather(x, runs) -> concat(slice(x), slice(x))", "product(c * 1, x) -> product(1, c * x)"),
+}
+"""Rules that put several cheap operations in the place of an expensive one, or prepare for others."""
 
 MORE_BUT_SIMPLER = {
     *("broadcast(x) -> reshape(x)", "gather(x, indices) -> slice(x)", "slice(concat(x, y)) -> slice(x)"),

@@ -91,6 +91,13 @@ def test_the_environment_and_the_system_decide(monkeypatch: pytest.MonkeyPatch) 
     assert threads.available() == 3
     monkeypatch.setattr(threads, "_quota", lambda: 9)
     assert threads.available() == 6
+    monkeypatch.setattr(threads, "_ASKED", (-1.0, 0))
+    assert threads.limit() == 6
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3}, raising=False)
+    when, count = threads._ASKED
+    monkeypatch.setattr(threads, "_ASKED", (when - 2.0, count))  # as if two seconds had passed
+    assert threads.limit() == 1
+    monkeypatch.setattr(threads, "_ASKED", (-1.0, 0))
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert threads.available() == 1

@@ -77,7 +77,7 @@ def directory() -> Path | None:
     with suppress(RuntimeError, OSError):  # there may be no home
         asked = os.environ.get(DIRECTORY, "").strip()
         if asked:
-            return Path(asked).expanduser().absolute()
+            return Path(os.path.abspath(Path(asked).expanduser()))
         if sys.platform == "win32":
             local = os.environ.get("LOCALAPPDATA", "")
             return (Path(local) if local else Path.home() / "AppData" / "Local") / "covector" / "cache"
@@ -100,7 +100,8 @@ class Cache:
     """
 
     def __init__(self, path: Path | None = None, *, limit: int = LIMIT) -> None:
-        self.path = path if path is not None else directory() if enabled() else None
+        place = path if path is not None else directory() if enabled() else None
+        self.path = place if place is None else Path(os.path.abspath(place))
         self.limit = limit
 
     def get(self, key: str) -> bytes | None:

@@ -15,7 +15,7 @@ from ..transforms.batching import BatchTracer, Unmapped
 from ..transforms.checkpoint import checkpoint_p
 from ..transforms.reverse import ReverseTracer
 from ..transforms.stop_gradient import stop_gradient_p
-from .calls_axes import mapped_over
+from .calls_axes import lane_names, lanes_of, mapped_over
 from .calls_program import Part, Program, Reverse
 from .calls_residuals import part
 from .results import as_kind
@@ -161,16 +161,19 @@ def _value(x: Any) -> Any:
 
 
 def admits(spec: Specialisation, inputs: Sequence[Any]) -> bool:
-    """Whether what `spec` takes for granted holds for inputs that may be traced.
+    """Whether what `spec` takes for granted holds for argument leaves and hidden arrays that may be traced.
 
     What depends on a mapped value is not granted, even if all lanes agree: the function itself has no single answer
     then, and says so when it is recorded anew.
     """
+    count = len(spec.graph.inputs)
+    if not spec.is_current(inputs[count:]) or spec.lanes != lane_names([lanes_of(x) for x in inputs]):
+        return False
     _, guard = _programs(spec)
     if guard is None:
         return True
     try:
-        (held,) = bind(jit_call_p, [_value(x) for x in inputs], {"program": guard})
+        (held,) = bind(jit_call_p, [_value(x) for x in inputs[:count]], {"program": guard})
     except Exception:  # what was recorded for other values may fail on these
         return False
     return not isinstance(held, Tracer) and bool(held)
@@ -178,5 +181,5 @@ def admits(spec: Specialisation, inputs: Sequence[Any]) -> bool:
 
 def call_program(spec: Specialisation, inputs: Sequence[Any]) -> list[Any]:
     """Call the program of a specialisation that admits the inputs, some of them traced; return the output leaves."""
-    out = call(_programs(spec)[0], inputs)
+    out = call(_programs(spec)[0], inputs[: len(spec.graph.inputs)])
     return [x if isinstance(x, Tracer) else as_kind(x, kind) for x, kind in zip(out, spec.kinds, strict=True)]

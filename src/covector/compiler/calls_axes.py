@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from ..core.graph import Equation, Graph, GraphTrace, Var, record
-from ..core.primitive import Primitive
-from ..core.tracer import Tracer
-from ..core.values import aval_of
+from ..core.primitive import PRIMITIVES, Primitive
+from ..core.tracer import Trace, Tracer
+from ..core.values import Aval, aval_of, dtype_of
 from ..ops.families import constant
 from ..transforms.batching import BatchTrace, BatchTracer
-from ..transforms.collective_primitives import bound_trace, varies, vary
-from ..transforms.vmap import bound_axis, named_axes
+from ..transforms.collective_primitives import all_gather_p, ppermute_p, psum_p, psum_transpose_p, varies, vary
+from ..transforms.vmap import axis_environment, bound_axis, named_axes
 
 __all__ = [
     "Axis",
@@ -29,7 +29,10 @@ __all__ = [
     "axes_of",
     "bound_axes",
     "is_lane",
+    "lane_names",
     "lane_p",
+    "lanes_after",
+    "lanes_of",
     "mapped_over",
     "on_shared",
     "open_axes",
@@ -167,8 +170,70 @@ def axes_key() -> tuple[Any, ...]:
 
 
 def bound_axes(graph: Graph) -> Graph:
-    """The program with the axes that are bound here."""
-    return with_axes(graph, lambda a: bound_trace(a.name, "a compiled function") if type(a) is Axis else a)
+    """The program with the axes that are bound here; what goes over another one has met shared values only."""
+    bound = axis_environment()
+    return with_axes(graph, lambda a: bound.get(a.name, a))
+
+
+# --- which values differ from lane to lane ----------------------------------------------------------------------------
+
+
+Lanes = frozenset[Trace]
+"""The maps over whose named axes a value varies."""
+
+
+def lanes_of(x: Any) -> Lanes:
+    """The maps over whose named axes `x` varies."""
+    named = named_axes()
+    return frozenset([t for _, t in named if varies(x, t)]) if named else frozenset()
+
+
+def lane_names(lanes: Sequence[Lanes]) -> list[frozenset[Any]]:
+    """The names of the axes in place of the maps; nothing where nothing varies."""
+    if not any(lanes):
+        return []
+    return [frozenset([t.axis_name for t in traces]) for traces in lanes]  # type: ignore[attr-defined]
+
+
+def lanes_after(primitive: Primitive, args: Sequence[Any], params: dict[str, Any], count: int) -> list[Lanes]:
+    """The maps over whose named axes each of the results of a primitive varies."""
+    given = [lanes_of(x) for x in args]
+    lanes: Lanes = frozenset().union(*given)
+    inner = params.get("graph") or getattr(params.get("rule"), "fun", None)
+    if lanes and inner is not None:
+        return _lanes_through(inner.run if isinstance(inner, Graph) else inner, args, given)
+    if primitive.family == "collective":
+        axis = {params["axis"]}
+        lanes = lanes - axis if primitive in (psum_p, psum_transpose_p, all_gather_p) else lanes | axis
+    return [lanes] * count
+
+
+class _LaneTrace(GraphTrace):
+    """Follows only who varies."""
+
+    __slots__ = ()
+    knows_lanes = True
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        out = super().process(primitive, args, params)
+        made = out if primitive.multiple else (out,)
+        for t, lanes in zip(made, lanes_after(primitive, args, params, len(made)), strict=True):
+            t.lanes = lanes
+        return out
+
+
+def _lanes_through(function: Callable[..., Any], args: Sequence[Any], given: Sequence[Lanes]) -> list[Lanes]:
+    trace = _LaneTrace("jit")
+    try:
+        tracers = [trace.input(aval_of(x)) for x in args]
+        for t, lanes in zip(tracers, given, strict=True):
+            t.lanes = lanes
+        return [lanes_of(y) for y in function(*tracers)]
+    finally:
+        trace.close()
+
+
+# --- running and recording --------------------------------------------------------------------------------------------
 
 
 class _OnShared:
@@ -200,6 +265,22 @@ def on_shared(graph: Graph, axis: Any) -> Graph:
     return record(plain.run, [v.aval for v in graph.inputs], "jit")
 
 
+def _spread(graph: Graph, axis: BatchTrace) -> Graph:
+    """The program in which what is sent between the lanes of `axis` varies, even if it is the same in all of them."""
+    out = copy(graph)
+    out.equations = []
+    for eq in graph.equations:
+        params = {name: _spread(v, axis) if isinstance(v, Graph) else v for name, v in eq.params.items()}
+        inputs = eq.inputs
+        if eq.primitive is ppermute_p and eq.params["axis"] is axis:
+            (x,) = inputs
+            one, inputs = out.variable(Aval((), dtype_of(x))), [out.variable(aval_of(x))]
+            out.equations.append(Equation(lane_p, [np.ones(axis.size, one.dtype)], {"axis": axis}, [one]))
+            out.equations.append(Equation(PRIMITIVES["multiply"], [x, one], {}, inputs))
+        out.equations.append(Equation(eq.primitive, inputs, params, eq.outputs))
+    return out
+
+
 @contextmanager
 def open_axes(graph: Graph, trace: GraphTrace, bound: Axis | None = None, by: Any = None) -> Iterator[Graph]:
     """Yield the program with axes that `trace` can record; `bound` is the one that the map `by` binds."""
@@ -211,6 +292,8 @@ def open_axes(graph: Graph, trace: GraphTrace, bound: Axis | None = None, by: An
         return known[a]
 
     graph = with_axes(graph, opened)
+    if bound is not None:
+        graph = _spread(graph, by)
     with ExitStack() as stack:
         for axis, entry in known.items():
             stack.enter_context(bound_axis(axis.name, entry))
@@ -220,8 +303,8 @@ def open_axes(graph: Graph, trace: GraphTrace, bound: Axis | None = None, by: An
 def mapped_over(axes: Sequence[Axis], leaves: Sequence[Any]) -> list[Any]:
     """Return the leaves, at least one of which varies over each of the axes, so that its map sees the call."""
     leaves = list(leaves)
-    for axis in axes:
-        trace = bound_trace(axis.name, "a compiled function")
+    bound = axis_environment()
+    for trace in [bound[a.name] for a in axes if a.name in bound]:
         if leaves and not any(varies(x, trace) for x in leaves):
             leaves[0] = vary(leaves[0], trace)
     return leaves

@@ -120,7 +120,8 @@ class Program:
 
     def batched(self, mapped: Sequence[bool], size: int, axis_name: Any) -> tuple[Program, list[bool]]:
         """The program for a batch, and which of its outputs are mapped."""
-        name = axis_name if any(a.name == axis_name for a in self.axes) else None
+        # A user's rule may hold collectives that nobody has seen yet.
+        name = axis_name if self.axes or _has_rules(self.graph) else None
         key = tuple(mapped)
 
         def make() -> Any:
@@ -188,3 +189,11 @@ def _reaches(graph: Graph) -> tuple[bool, ...]:
         if not eq.primitive.constant and any(v.index in active for v in eq.outputs):
             active.update(x.index for x in eq.inputs if type(x) is Var and x.dtype.kind in "fc")
     return tuple([v.index in active for v in graph.inputs])
+
+
+def _has_rules(graph: Graph) -> bool:
+    """Whether the program calls functions with derivative rules of the user's."""
+    return any(
+        "rule" in eq.params or any(isinstance(v, Graph) and _has_rules(v) for v in eq.params.values())
+        for eq in graph.equations
+    )

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .reach import Reach
-from .substitution import Substitution
 
 __all__ = ["Environment"]
 
@@ -25,20 +24,25 @@ class Environment:
         What `read` calls.
     active : bool
         Whether there is anything to read or check.
+    names : list of str
+        What messages call the hidden arrays.
     table : dict
         The programs made for it, by signature.
+    refused : dict
+        Signatures for which the function cannot be recorded, with the reasons.
     """
 
-    __slots__ = ("_labels", "_roots", "active", "names", "reader", "table")
+    __slots__ = ("_labels", "_reach", "active", "names", "reader", "refused", "table")
 
     def __init__(self, fun: Callable[..., Any], fixed: Sequence[Any]) -> None:
         reach = Reach(fun, fixed)
         self.table: dict[Any, Any] = {}
+        self.refused: dict[Any, Exception] = {}
         self.reader: Callable[[Any, Sequence[Any]], Any] = reach.reader()
         self.names = reach.arrays
         self.active = bool(reach.labels)
         self._labels = reach.labels
-        self._roots = reach.roots
+        self._reach: Reach | None = reach
 
     def read(self, fun: Callable[..., Any], fixed: Sequence[Any]) -> Any:
         """Return the hidden arrays, a tuple, or the number of the first check that failed."""
@@ -49,14 +53,7 @@ class Environment:
         failed = self.read(fun, fixed)
         return self._labels[failed] if type(failed) is int and failed >= 0 else "something it reaches"
 
-    def substitution(self, tracers: Sequence[Any], numpy: bool = False) -> Substitution:
-        """Prepare copies of the function and its static arguments with `tracers` in place of the arrays.
-
-        With `numpy`, they find `covector.numpy` in place of NumPy.
-        """
-        return Substitution(self._roots, tracers, numpy)
-
-    def copies(self, made: Substitution, fun: Any, fixed: Sequence[Any]) -> tuple[Any, list[Any]]:
-        """Return the copies of the function and its static arguments."""
-        first, *rest = self._roots
-        return made.of(first, fun), [made.of(node, x) for node, x in zip(rest, fixed, strict=True)]
+    def reach(self, fun: Callable[..., Any], fixed: Sequence[Any]) -> Reach:
+        """Return everything that the function reaches now, which is not kept: it belongs to the user."""
+        first, self._reach = self._reach, None
+        return Reach(fun, fixed) if first is None else first

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..core.graph import Var
 
-__all__ = ["Check", "Definition", "Dot", "Host", "Map", "Reduce", "Repeat", "Scan", "Update"]
+__all__ = ["Check", "Definition", "Dot", "Host", "Map", "Piece", "Reduce", "Repeat", "Scan", "Update"]
 
 ElementRule = Callable[..., Any]
 
@@ -34,15 +34,39 @@ class Map(Definition):
         Whether it reads its operands only at its own index, apart from broadcasting.
     mixes : bool
         Whether it combines or selects along axes, so that small ones are better unrolled.
+    pieces : sequence of (operand, callable)
+        If the array consists of whole others: these, and where ``place(index) -> index`` their elements go.
     """
 
-    __slots__ = ("aligned", "cost", "mixes", "rule")
+    __slots__ = ("aligned", "cost", "mixes", "pieces", "rule")
 
-    def __init__(self, rule: ElementRule, cost: int = 1, aligned: bool = False, mixes: bool = True) -> None:
+    def __init__(
+        self,
+        rule: ElementRule,
+        cost: int = 1,
+        aligned: bool = False,
+        mixes: bool = True,
+        pieces: Sequence[tuple[Any, ElementRule]] = (),
+    ) -> None:
         self.rule = rule
         self.cost = cost
         self.aligned = aligned
         self.mixes = mixes
+        self.pieces = pieces
+
+
+class Piece(Map):
+    """A part of the array `var` that is another array: ``rule(*index)`` of that goes to ``place(index)``."""
+
+    __slots__ = ("place", "shape", "source")
+
+    def __init__(self, var: Var, source: Any, rule: ElementRule, place: ElementRule) -> None:
+        super().__init__(rule, 0)
+        self.var = var
+        self.reads = [source.x] if type(source.x) is Var else []
+        self.source: Var | None = source.x if type(source.x) is Var else None
+        self.shape: tuple[int, ...] = source.shape
+        self.place = place
 
 
 class Reduce(Definition):

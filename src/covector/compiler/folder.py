@@ -89,14 +89,20 @@ def examine(status: os.stat_result, what: str, path: Path) -> None:
 def _examine_around(path: Path) -> None:
     """Refuse a directory that others could exchange for another one.
 
-    Whoever may write into a folder may rename what is in it, except in one with the sticky bit, such as ``/tmp``.
+    Whoever owns a folder or may write into it may rename what is in it; where the sticky bit is set, as in ``/tmp``,
+    only the owners may. Both the way as it is written and the way that its links lead must be safe. Groups are
+    trusted: in many places everybody has a group of their own.
     """
-    for around in Path(os.path.realpath(path)).parents:
-        mode = os.stat(around).st_mode
-        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+    trusted = (0, os.geteuid())
+    for around in dict.fromkeys([*path.parents, *Path(os.path.realpath(path)).parents]):
+        itself, target = os.lstat(around), os.stat(around)
+        owner = next((status.st_uid for status in (itself, target) if status.st_uid not in trusted), None)
+        if owner is not None:
+            raise UnsafeError(f"The directory {path} lies in {around}, whose owner, user {owner}, can exchange it.")
+        if target.st_mode & stat.S_IWOTH and not target.st_mode & stat.S_ISVTX:
             raise UnsafeError(
                 f"The directory {path} lies in {around}, where any user can exchange it "
-                f"(mode {stat.S_IMODE(mode):04o}). Run `chmod o-w {around}`."
+                f"(mode {stat.S_IMODE(target.st_mode):04o}). Run `chmod o-w {around}`."
             )
 
 

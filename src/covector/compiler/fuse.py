@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..core.graph import Graph, Var
-from .definitions import Definition, Host, Map, Reduce, Repeat
+from .definitions import Definition, Host, Map, Piece, Reduce, Repeat
 from .index import Index, Symbol
-from .loops import Kernel
+from .loops import Kernel, shape_of_root
 from .lowering import Lowered, lower
+from .operations import convert
 from .scope import Scope
 from .stores import Uses, lane_axis, lane_groups, live, short_sums, stored
 
@@ -41,7 +42,9 @@ class Fused:
 
     def inline(self, kernel: Kernel | None) -> Any:
         """The function that tells loops of `kernel` which arrays they compute themselves."""
-        mine = {v.index: d for v, d in kernel.roots if isinstance(d, Map)} if kernel else {}
+        mine = {}
+        if kernel:
+            mine = {v.index: d for v, d in kernel.roots if isinstance(d, Map) and not isinstance(d, Piece)}
         definitions, kept = self.lowered.definitions, self.stored
 
         def rule(var: Var) -> Any:
@@ -68,7 +71,8 @@ class _Signature:
 
 
 def _signature(var: Var, d: Map | Reduce, groups: dict[int, int], uses: Uses) -> _Signature:
-    shape = var.shape
+    shape = shape_of_root(var, d)
+    size = math.prod(shape)
     if isinstance(d, Reduce):
         space = (*shape, *d.extent)
         lanes = [j for j in uses.reads[var.index] if j in groups]
@@ -77,9 +81,9 @@ def _signature(var: Var, d: Map | Reduce, groups: dict[int, int], uses: Uses) ->
         if math.prod(space) <= _TINY:
             return _Signature(("lanes",), (), True)
         return _Signature(("loops", space), space, False)
-    if var.size <= _TINY:
+    if size <= _TINY:
         return _Signature(("lanes",), (), True)
-    if var.index in groups:
+    if (d.source.index if isinstance(d, Piece) and d.source else var.index) in groups:
         return _Signature(("lanes", max(shape)), (max(shape),), True)
     return _Signature(("loops", shape), shape, False)
 
@@ -100,7 +104,8 @@ class _Fuser:
         self.uses = Uses(lowered, self.definitions)
         self.groups = lane_groups(self.definitions, self.uses)
         self.kept = stored(lowered, self.definitions, self.uses, self.groups)
-        self.needs: dict[int, _Needs] = {}
+        self.needs: dict[int, list[_Needs]] = {}
+        self.pieces: dict[int, list[Piece]] = {}
 
     def signature(self, d: Map | Reduce) -> _Signature:
         return _signature(d.var, d, self.groups, self.uses)
@@ -137,7 +142,7 @@ class _Fuser:
 
     def _aligned(self, var: Var, index: Sequence[Index], sig: _Signature, counters: list[Index]) -> bool:
         other = self.lowered.definitions.get(var.index)
-        if not isinstance(other, Map) or self.signature(other).key != sig.key:
+        if not isinstance(other, Map) or var.index in self.pieces or self.signature(other).key != sig.key:
             return False
         if not sig.lanes:
             return list(index) == counters[: len(index)]
@@ -150,19 +155,59 @@ class _Fuser:
         """For each definition the number of steps that must come before it."""
         level: dict[int, int] = {}
         self.needs = {}
+        self.piece_levels: dict[int, int] = {}
         for d in self.definitions:
             i = d.var.index
             if isinstance(d, Map) and i not in self.kept:
                 continue
             if isinstance(d, Map | Reduce):
-                needs = self.needs[i] = self.needs_of(d, self.signature(d))
-                before = [level[j] + (not ok) for j, ok in needs.aligned.items() if j in level]
+                self.needs[i] = []
+                before = []
+                for root in self.roots_of(d):
+                    needs = self.needs_of(root, self.signature(root))
+                    self.needs[i].append(needs)
+                    mine = [level[j] + (not ok) for j, ok in needs.aligned.items() if j in level]
+                    self.piece_levels[id(root)] = max(mine, default=0)
+                    before += mine
             else:
                 before = [level[j] + 1 for j in self._all_reads(d) if j in level]
             n = max(before, default=0)
             for v in d.vars if isinstance(d, Host | Repeat) else [d.var]:
                 level[v.index] = n
         return level
+
+    def roots_of(self, d: Map | Reduce) -> Sequence[Map | Reduce]:
+        """The definition, or those of the pieces that the array consists of."""
+        if not isinstance(d, Map) or not d.pieces or d.var.size <= _TINY:
+            return (d,)
+        i = d.var.index
+        if i not in self.pieces:
+            found = list(self._pieces(d.var, d, lambda index: index))
+            if len(found) < 2 and found[0].shape == d.var.shape or not self._affine(found):
+                d.pieces = ()
+                return (d,)
+            self.pieces[i] = found
+        return self.pieces[i]
+
+    def _pieces(self, var: Var, d: Map, place: Any) -> Iterator[Piece]:
+        for operand, inner in d.pieces:
+            where = lambda index, inner=inner: place(inner(index))
+            other = self.lowered.definitions.get(operand.x.index) if type(operand.x) is Var else None
+            if isinstance(other, Map) and other.pieces and other.var.index not in self.kept:
+                yield from self._pieces(var, other, where)
+            elif operand.size:
+                rule = lambda *index, x=operand: convert(self.lowered.scope.nodes, x(*index), var.dtype)
+                yield Piece(var, operand, rule, where)
+
+    def _affine(self, pieces: Sequence[Piece]) -> bool:
+        """Whether all elements of all pieces go to places that are known without division."""
+        for p in pieces:
+            scope = Scope(lambda var: None)
+            self.lowered.scope = scope
+            p.place([Index(0, ((Symbol(0, n - 1), 1),)) for n in p.shape])
+            if scope.quotients:
+                return False
+        return True
 
     def _all_reads(self, d: Definition) -> set[int]:
         """The stored arrays behind the operands of a step that is no loop of ours."""
@@ -186,9 +231,11 @@ class _Fuser:
         places: dict[int, set[Any]] = {}
         for d in self.definitions:
             i = d.var.index
-            if i in self.needs:
-                where = (level[i], self.signature(d).key)  # type: ignore[arg-type]
-                for j in self.needs[i].inlined:
+            if i not in self.needs or not isinstance(d, Map | Reduce):
+                continue
+            for root, needs in zip(self.roots_of(d), self.needs[i], strict=True):
+                where = (self.piece_levels[id(root)], self.signature(root).key)
+                for j in needs.inlined:
                     places.setdefault(j, set()).add(where)
         out = set()
         for j, where in places.items():
@@ -214,13 +261,14 @@ class _Fuser:
             if isinstance(d, Map | Reduce):
                 if i not in self.needs:
                     continue
-                sig = self.signature(d)
-                key = (level[i], sig.key)
-                kernel = kernels.get(key)
-                if kernel is None:
-                    kernel = kernels[key] = Kernel(sig.space, sig.lanes)
-                    ranked.append((level[i], at, kernel))
-                kernel.roots.append((d.var, d))
+                for root in self.roots_of(d):
+                    sig = self.signature(root)
+                    n = self.piece_levels[id(root)]
+                    kernel = kernels.get((n, sig.key))
+                    if kernel is None:
+                        kernel = kernels[n, sig.key] = Kernel(sig.space, sig.lanes)
+                        ranked.append((n, at, kernel))
+                    kernel.roots.append((d.var, root))
             else:
                 ranked.append((level[i], at, d))
         for k, c in enumerate(self.lowered.checks):

@@ -34,15 +34,15 @@ class Guard(NamedTuple):
         ``"file:line"`` of the caller.
     purpose : str
         What the value was needed for: "bool", "int", "float", …
-    exact : bool
-        Whether every bit counts: for what is not computed but given, and for what is no floating-point number.
+    match : str
+        "bits" where every bit counts, for numbers that are given; "equal"; or "near", for computed ones.
     """
 
     var: Var
     expected: Any
     where: str
     purpose: str
-    exact: bool
+    match: str
 
     def same_question(self, other: Guard) -> bool:
         """Whether `other` asks for the same variable for the same reason."""
@@ -50,14 +50,15 @@ class Guard(NamedTuple):
 
     def same_answer(self, other: Guard) -> bool:
         """Whether the answers agree."""
-        return np.array_equal(self.expected, other.expected, equal_nan=self.expected.dtype.kind in "fc")
+        a, b = self.expected, other.expected
+        return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
 
     def __repr__(self) -> str:
         shown = self.expected if not self.expected.shape else f"{self.expected.dtype}{list(self.expected.shape)}"
         return f"Guard({self.var} is {shown} for {self.purpose} at {self.where})"
 
 
-def question(t: Any, value: Any, purpose: str) -> tuple[Any, Any, bool]:
+def question(t: Any, value: Any, purpose: str) -> tuple[Any, Any, str]:
     """Return what has to stay the same so that `value`, that of `t`, serves the `purpose` equally well.
 
     Returns
@@ -66,16 +67,16 @@ def question(t: Any, value: Any, purpose: str) -> tuple[Any, Any, bool]:
         `t`, or something coarser computed from it.
     expected : array or NumPy scalar
         Its value.
-    exact : bool
-        Whether it is compared bit by bit.
+    match : str
+        How they are compared.
     """
     kind = t.dtype.kind
     if purpose == "bool" or purpose.startswith(_POSITIONS):
         value = np.asarray(value)
-        return (t, value.copy(), True) if kind == "b" else (np.not_equal(t, 0), np.not_equal(value, 0), True)
+        return (t, value.copy(), "equal") if kind == "b" else (np.not_equal(t, 0), np.not_equal(value, 0), "equal")
     if purpose in _WHOLE and kind == "f" and np.isfinite(value):
-        return _WHOLE[purpose](t), _WHOLE[purpose](np.asarray(value)), True
-    return t, np.array(value, t.dtype), kind not in "fc"
+        return _WHOLE[purpose](t), _WHOLE[purpose](np.asarray(value)) + 0.0, "equal"
+    return t, np.array(value, t.dtype), "near" if kind in "fc" else "equal"
 
 
 def conjunction(tracers: Sequence[Any], guards: Sequence[Guard]) -> Any:
@@ -84,28 +85,28 @@ def conjunction(tracers: Sequence[Any], guards: Sequence[Guard]) -> Any:
     for t, guard in zip(tracers, guards, strict=True):
         if not guard.expected.size:
             continue
-        held = _holds(t, guard.expected, guard.exact)
+        held = _holds(t, guard.expected, guard.match)
         if held.shape:
             held = np.all(held)
         total = held if total is None else np.logical_and(total, held)
     return total
 
 
-def _holds(t: Any, expected: Any, exact: bool) -> Any:
+def _holds(t: Any, expected: Any, match: str) -> Any:
     expected = np.asarray(expected)
     if not expected.shape:
         expected = expected[()]
     kind = expected.dtype.kind
     if kind == "c":
         return np.logical_and(
-            _holds(np.real(t), np.real(expected), exact), _holds(np.imag(t), np.imag(expected), exact)
+            _holds(np.real(t), np.real(expected), match), _holds(np.imag(t), np.imag(expected), match)
         )
     if kind == "b" and not expected.shape:
         return t if expected else np.logical_not(t)
     same = np.equal(t, expected)
-    if kind != "f":
+    if kind != "f" or match == "equal":
         return same
-    if exact:
+    if match == "bits":
         same = np.logical_and(same, np.equal(np.signbit(t), np.signbit(expected)))
     else:
         limit = _ULPS * np.finfo(expected.dtype).eps * np.abs(expected)

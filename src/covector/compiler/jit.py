@@ -15,7 +15,7 @@ from .fast import fast_call
 from .inspection import Bound, CompileReport, Lowered
 from .signature import Arguments, Static, parameters
 from .specialise import MISMATCH
-from .variants import CacheInfo, Variants
+from .variants import CacheInfo, UncachedError, Variants
 
 __all__ = ["JitFunction", "jit"]
 
@@ -120,7 +120,13 @@ class JitFunction:
 
     def _found(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         given = Arguments(self._static, args, kwargs)
-        return self._variants.find(given)[0], given
+        try:
+            return self._variants.find(given)[0], given
+        except UncachedError as error:
+            reason = "" if error.__cause__ is None else f": {error.__cause__}"
+            raise RuntimeError(
+                f"jit: {fun_name(self.__wrapped__)} runs as plain Python for these arguments{reason}"
+            ) from None
 
     def _bound(self, found: Any, given: Arguments, checked: bool) -> Bound:
         environment, fun, fixed = found.environment, self.__wrapped__, given.fixed

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["counterpart", "is_core_module", "is_library_code", "is_library_module", "names_in"]
+__all__ = ["counterpart", "is_core_module", "is_library_code", "is_library_module", "is_numpys", "names_in"]
 
 # Code knows its file by the name it was imported under, which may lead through a link.
 _OURS = tuple(os.path.dirname(os.path.dirname(path(__file__))) + os.sep for path in (os.path.realpath, os.path.abspath))
@@ -47,18 +47,19 @@ def is_core_module(name: str | None) -> bool:
     return top in _CORE or (top in sys.stdlib_module_names and top != "__main__")
 
 
-def counterpart(x: Any) -> Any:
-    """What `covector.numpy` has in place of NumPy, or of a function of it that takes plain arrays only; else None."""
-    if x is np:
-        return import_module("covector.numpy")
+def is_numpys(x: Any) -> bool:
+    """Whether `x` is a function that NumPy has under its name."""
     module = getattr(x, "__module__", None)
     if type(module) is not str or not module.startswith("numpy") or isinstance(x, type | ModuleType) or not callable(x):
-        return None
+        return False
     name = getattr(x, "__name__", None)
-    if not isinstance(name, str) or getattr(np, name, None) is not x:
-        return None
-    found = getattr(import_module("covector.numpy"), name, None)
-    return None if found is x else found
+    return isinstance(name, str) and getattr(np, name, None) is x
+
+
+def counterpart(x: Any) -> Any:
+    """What `covector.numpy` has in place of NumPy, or of a function for which `is_numpys`."""
+    ours = import_module("covector.numpy")
+    return ours if x is np else getattr(ours, x.__name__, x)
 
 
 _EXTENDED = dis.EXTENDED_ARG

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from typing import Any
 
 from ..transforms.arguments import fun_name
 from .closures import Environment
+from .libraries import is_library_code
 from .signature import Arguments
 from .specialise import Specialisation
 
@@ -33,6 +35,14 @@ class Limits:
         self._warned = False
         self._signatures = 0
 
+    def allow_group(self, known: Sequence[Any], new: Any) -> bool:
+        """Whether the function may be recorded for one more tuple of static values; those in `known` are there."""
+        if len(known) >= WARN_AFTER:
+            old, value = next((a, b) for a, b in zip(known[-1], new) if a != b) if known[-1] != new else (None, None)
+            shown = f"from {_shown(old)} to {_shown(value)}"
+            self._warn(f"{len(known)} times because a static argument changed {shown}; make it a dynamic argument")
+        return len(known) < STOP_AFTER
+
     def allow_environment(self, group: Sequence[Environment], fun: Any, fixed: Sequence[Any]) -> bool:
         """Whether what the function reaches may be looked at anew."""
         if len(group) >= WARN_AFTER:
@@ -55,8 +65,8 @@ class Limits:
             self._warn(f"{len(bucket)} times {_reason(new, bucket[0])}")
         elif not bucket and len(environment.table) >= WARN_AFTER:
             changed = given.difference(next(reversed(environment.table)))
-            if changed is not None and (not changed[1] or len(environment.table) >= WARN_AFTER_SHAPES):
-                self._warn(f"{len(environment.table)} times because {changed[0]}")
+            if changed is not None and len(environment.table) >= WARN_AFTER_SHAPES:
+                self._warn(f"{len(environment.table)} times because {changed}")
 
     def warn_of_size(self) -> None:
         """Say that the function reaches too many objects."""
@@ -65,11 +75,15 @@ class Limits:
             f"look at in every call; pass what it needs as arguments"
         )
 
+    def warn_of_refusal(self, error: BaseException) -> None:
+        """Say that the function does something that only Python can do."""
+        self._once(f"jit({fun_name(self.fun)}) runs as plain Python, because it cannot be recorded: {error}")
+
     def warn_of_effect(self, place: str) -> None:
         """Say that the function assigns to something outside of it."""
         self._once(
-            f"jit({fun_name(self.fun)}) runs as plain Python, because it assigns to {place!r} outside of it; return "
-            f"the new value instead, or, where it is an array, write into it: {place}[...] = value"
+            f"jit({fun_name(self.fun)}) runs as plain Python, because it changes {place}, which is outside of it, "
+            f"at every call; return the new value instead, or, where it is an array, write into it with x[...] = value"
         )
 
     def _warn(self, reason: str) -> None:
@@ -82,7 +96,20 @@ class Limits:
             if self._warned:
                 return
             self._warned = True
-        warnings.warn(message, RuntimeWarning, stacklevel=2)
+        warnings.warn(message, RuntimeWarning, stacklevel=_stack_level())
+
+
+def _shown(key: Any) -> str:
+    """A static value, given what it is compared by."""
+    return repr(key[-1]) if type(key) is tuple else "one function"
+
+
+def _stack_level() -> int:
+    """Where in the stack the caller of the compiled function is."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and is_library_code(frame.f_code):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _reason(new: Specialisation, old: Specialisation) -> str:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..core.graph import Var
-from .definitions import Map, Reduce
+from .definitions import Map, Piece, Reduce
 from .index import Index, Symbol
 from .nodes import Complex, Node, Nodes
 from .operations import Value
 from .scope import Scope, strides_of
 
-__all__ = ["Box", "Kernel", "Result", "combine", "written_out"]
+__all__ = ["Box", "Kernel", "Result", "combine", "shape_of_root", "written_out"]
 
 _MOST_BOXES = 36
 _MOST_SPLITS = 3
@@ -95,6 +95,11 @@ def written_out(scope_of: Callable[[], Scope], d: Reduce) -> Callable[..., Value
     return rule
 
 
+def shape_of_root(var: Var, d: Any) -> tuple[int, ...]:
+    """The shape that the loops for a root run over."""
+    return d.shape if isinstance(d, Piece) else var.shape
+
+
 class Kernel:
     """Arrays that are computed by one loop nest.
 
@@ -144,7 +149,7 @@ class Kernel:
             ranges.append([(a, b - 1) for a, b in itertools.pairwise(edges)])
         boxes = []
         seen = set()
-        least = min([len(v.shape) for v, _ in self.roots]) if not self.lanes else 0
+        least = min([len(shape_of_root(v, d)) for v, d in self.roots]) if not self.lanes else 0
         every = list(itertools.product(*ranges))
         if not any(splits) and all(isinstance(d, Map) for _, d in self.roots):
             every, rest = _large(every, math.prod(self.space))
@@ -209,10 +214,18 @@ class Kernel:
     def _results(self, scope: Scope, var: Var, d: Any, counters: list[Index], splits: Any) -> list[Result]:
         loops = [1 + len(f) for f in splits]
         steps = strides_of(var.shape)
+        shape = shape_of_root(var, d)
+
+        def offset_of(index: Sequence[Index]) -> Index:
+            where = d.place(index) if isinstance(d, Piece) else index
+            return sum([i * s for i, s in zip(where, steps, strict=True)], Index(0))
+
         if not self.lanes:
-            kept = len(var.shape)
+            kept = len(shape)
             index = counters[:kept]
-            offset = sum([i * s for i, s in zip(index, steps, strict=True)], Index(0))
+            offset = offset_of(index)
+            if isinstance(d, Piece):
+                return [Result(var, offset, d.rule(*index), None, sum(loops))]
             if isinstance(d, Map):
                 return [Result(var, offset, scope.compute(var, d, index), None, sum(loops))]
             return [Result(var, offset, d.rule(index, counters[kept:]), d.how, sum(loops[:kept]))]
@@ -220,8 +233,11 @@ class Kernel:
         extent = d.extent if isinstance(d, Reduce) else ()
         length = self.space[0] if self.space else None
         reduced = length in extent
-        for at in itertools.product(*_choices(var.shape, None if reduced else length, counters)):
-            offset = sum([i * s for i, s in zip(at, steps, strict=True)], Index(0))
+        for at in itertools.product(*_choices(shape, None if reduced else length, counters)):
+            offset = offset_of(at)
+            if isinstance(d, Piece):
+                out.append(Result(var, offset, d.rule(*at), None, len(self.space)))
+                continue
             if isinstance(d, Map):
                 out.append(Result(var, offset, scope.compute(var, d, at), None, len(self.space)))
                 continue

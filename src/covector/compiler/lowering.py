@@ -253,9 +253,16 @@ class Builder:
 
     # --- definitions --------------------------------------------------------------------------------------------------
 
-    def map(self, rule: Callable[..., Value], cost: int = 1, aligned: bool = False, mixes: bool = True) -> Map:
-        """Each element is ``rule(*index)``."""
-        return Map(rule, cost, aligned, mixes)
+    def map(
+        self,
+        rule: Callable[..., Value],
+        cost: int = 1,
+        aligned: bool = False,
+        mixes: bool = True,
+        pieces: Sequence[tuple[Operand, Callable[..., Any]]] = (),
+    ) -> Map:
+        """Each element is ``rule(*index)``; see `Map`."""
+        return Map(rule, cost, aligned, mixes, pieces)
 
     def reduce(self, how: str, extent: Sequence[int], rule: Callable[..., Value], cost: int = 1) -> Reduce:
         """Each element combines ``rule(index, r)`` over all r in the box `extent`."""
@@ -306,6 +313,10 @@ def _try(lowered: Lowered, definition: Definition, out: Any) -> None:
             value = definition.rule(origin, [Index(0)] * len(definition.extent))
             if isinstance(value, Complex) and definition.how not in ("add", "mul"):
                 raise Unsupported("an order of complex numbers")
+        elif isinstance(definition, Update):
+            counters = [Index(0, ((Symbol(0, max(n - 1, 1)), 1),)) for n in definition.extent]
+            definition.rule(*counters)
+            definition.place(*counters)
     finally:
         lowered.scope = None  # type: ignore[assignment]
 
@@ -324,7 +335,7 @@ def _definition(lowered: Lowered, eq: Equation) -> Definition | None:
         definition = rule(builder, *[Operand(lowered, x) for x in eq.inputs], **eq.params)
         if isinstance(definition, Reduce) and 0 in definition.extent:
             return None
-        if isinstance(definition, Map | Reduce):
+        if isinstance(definition, Map | Reduce | Update):
             _try(lowered, definition, builder.out)
         return definition  # type: ignore[no-any-return]
     except Unsupported:

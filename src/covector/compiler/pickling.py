@@ -16,7 +16,7 @@ from ..transforms.arguments import fun_name
 from .closures import Environment
 from .specialise import Specialisation
 
-__all__ = ["checked", "reduce_jit"]
+__all__ = ["checked", "reduce_jit", "reduce_specialisation"]
 
 _PLAIN = (int, float, complex, str, bytes, slice, np.ndarray, np.generic, np.dtype, Primitive, type(None), type(...))
 
@@ -82,17 +82,13 @@ def reduce_jit(function: Any) -> Any:
     code = _by(cloudpickle, fun)
     if code is not None:
         return _from_code, (make, code, function.options)
-    recorded = [
-        (fixed_key, _contents(environment.read(fun, ())), key, spec)
-        for fixed_key, environment, key, spec in function.recorded()
-        if _by(pickle, (fixed_key, key)) is not None
-    ]
+    hidden, recorded = _current(function)
     if not recorded:
         raise pickle.PicklingError(
             f"jit: {fun_name(fun)} cannot be pickled, because it is no function that a module defines, and there is no "
             f"program of it yet that could travel instead; define it at the top of a module, or call it first"
         )
-    return _from_programs, (make, fun_name(fun), function.options, recorded)
+    return _from_programs, (make, fun_name(fun), function.options, hidden, recorded)
 
 
 def _named(module: Any, name: str) -> Any:
@@ -102,8 +98,17 @@ def _named(module: Any, name: str) -> Any:
     return found
 
 
-def _contents(hidden: Sequence[Any] | None) -> list[Any]:
-    return [np.array(x) if isinstance(x, np.ndarray) else x for x in hidden or ()]
+def _current(function: Any) -> tuple[list[Any], list[tuple[Any, Any, Specialisation]]]:
+    """Return copies of the arrays that the function reaches besides its arguments, and its programs for these."""
+    found: dict[int, list[Any]] = {}
+    for fixed_key, environment, key, spec in function.recorded():
+        entries = found.setdefault(id(environment), [environment.read(function.__wrapped__, ())])
+        if type(entries[0]) is not int and _by(pickle, (fixed_key, key)) is not None:
+            entries.append((fixed_key, key, spec))
+    for hidden, *entries in found.values():
+        if entries:
+            return [np.array(x) if isinstance(x, np.ndarray) else x for x in hidden], entries
+    return [], []
 
 
 def _restored(make: Callable[..., Any], fun: Any, options: tuple[Any, ...]) -> Any:
@@ -114,10 +119,13 @@ def _from_code(make: Callable[..., Any], code: bytes, options: tuple[Any, ...]) 
     return make(pickle.loads(code), *options)
 
 
-def _from_programs(make: Callable[..., Any], name: str, options: tuple[Any, ...], recorded: Sequence[Any]) -> Any:
+def _from_programs(
+    make: Callable[..., Any], name: str, options: tuple[Any, ...], hidden: list[Any], recorded: Sequence[Any]
+) -> Any:
     function = make(_Elsewhere(name), *options)
-    for fixed_key, hidden, key, spec in recorded:
-        function.restore(fixed_key, _Frozen(hidden), key, spec)
+    environment = _Frozen(hidden)
+    for fixed_key, key, spec in recorded:
+        function.restore(fixed_key, environment, key, spec)
     return function
 
 
@@ -137,24 +145,27 @@ class _Elsewhere:
 class _Frozen(Environment):
     """What a function reached besides its arguments when it was pickled."""
 
+    __slots__ = ("hidden",)
+
     def __init__(self, hidden: list[Any]) -> None:
         super().__init__(_nothing, ())
-        self.hidden = hidden
+        self.hidden = tuple(hidden)
+        self.reader = self._given
         self.active = bool(hidden)
 
-    def read(self, fun: Any, fixed: Any) -> list[Any]:
+    def _given(self, fun: Any, fixed: Any) -> tuple[Any, ...]:
         return self.hidden
 
 
 def _nothing() -> None:
-    pass
+    """Reaches nothing."""
 
 
 def reduce_specialisation(spec: Specialisation) -> Any:
     """What ``__reduce__`` of a specialisation returns."""
     checked(spec.graph)
     treedef = None if spec.treedef is tree.LEAF else spec.treedef
-    options = {name: getattr(spec, name) for name in ("written", "watched", "threads", "donate")}
+    options = {name: getattr(spec, name) for name in ("written", "watched", "lanes", "threads", "donate")}
     return _specialisation, (spec.graph, spec.guarded, spec.guards, treedef, spec.kinds, options)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..core.graph import Var
-from .definitions import Check, Dot, Host, Map, Repeat, Scan, Update
+from .definitions import Check, Dot, Host, Map, Piece, Repeat, Scan, Update
 from .fuse import Fused, fuse
 from .loops import Box, Kernel
 
@@ -156,7 +156,8 @@ def _lifetimes(out: Plan) -> tuple[dict[int, int], dict[int, int]]:
     constants = out.fused.lowered.constants
     for k, step in enumerate(out.steps):
         for v in made_by(step):
-            first[v.index] = last[v.index] = k
+            first.setdefault(v.index, k)
+            last[v.index] = k
         for i in read_by(out, k):
             last[i] = k
             if i in constants:
@@ -170,6 +171,23 @@ def _lifetimes(out: Plan) -> tuple[dict[int, int], dict[int, int]]:
 def _merge(out: Plan, first: dict[int, int], last: dict[int, int]) -> dict[int, int]:
     """Let arrays take the memory of those that die as they are made; returns who shares with whom."""
     given = _given(out, last)
+    while True:
+        out.in_place.clear()
+        found = _shared(out, first, last, given)
+        # The memory of an input is taken for the sake of its output or not at all.
+        used = {i for j, i in found.items() if i in given and i != j}
+        wasted = {i for i in used if given[i] not in out.in_place}
+        if not wasted:
+            break
+        given = {i: at for i, at in given.items() if i not in wasted}
+    for i, at in given.items():
+        if at in out.in_place:
+            out.places[out.outputs[at].index] = out.places[i]
+    return found
+
+
+def _shared(out: Plan, first: dict[int, int], last: dict[int, int], given: dict[int, int]) -> dict[int, int]:
+    """Who shares with whom if the inputs in `given` may be overwritten."""
     parent: dict[int, int] = {i: i for i in (*first, *given)}
     sizes = {v.index: v.size * v.dtype.itemsize for s in out.steps for v in made_by(s)}
     sizes |= {v.index: v.size * v.dtype.itemsize for v in out.fused.lowered.graph.inputs}
@@ -197,7 +215,7 @@ def _merge(out: Plan, first: dict[int, int], last: dict[int, int]) -> dict[int, 
         elif isinstance(step, Kernel):
             taken: set[int] = set()
             for v, d in step.roots:
-                if not isinstance(d, Map):
+                if not isinstance(d, Map) or isinstance(d, Piece):
                     continue
                 for i in dying - taken:
                     if sizes[i] == v.size * v.dtype.itemsize and _pointwise(out.bodies[k], i, v):

@@ -8,15 +8,16 @@ every call of the compiled function and therefore has to be fast.
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable, Sequence
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..core.tracer import Tracer
-from .libraries import counterpart, is_core_module, is_library_code, is_library_module, names_in
+from .libraries import is_core_module, is_library_code, is_library_module, is_numpys, names_in
 from .members import CONTAINERS, UNUSED, functions_of, has_attributes, is_class_data, is_object, slots_of, user_classes
 from .sameness import contents, is_data, same, same_contents, snapshot
 
@@ -69,11 +70,14 @@ class Reach:
         What messages call the hidden arrays.
     labels : list of str
         What messages call that which the numbered checks look at.
+    state : list of (holder, key or None, value)
+        What containers, cells and globals held.
     """
 
     def __init__(self, fun: Callable[..., Any], fixed: Sequence[Any]) -> None:
         self.arrays: list[str] = []
         self.labels: list[str] = []
+        self.state: list[tuple[Any, Any, Any]] = []
         self._lines: list[str] = []
         self._constants: dict[str, Any] = {"same": same, "same_contents": same_contents, "ndarray": _ndarray}
         self._seen: dict[tuple[int, bool], Node] = {}
@@ -101,10 +105,22 @@ class Reach:
         exec(f"{head}{body}        return ({listed})\n{last}", scope)
         return scope["read"]
 
-    @property
-    def checks(self) -> int:
-        """How many lines `reader` needs."""
-        return len(self._lines)
+    def restore(self) -> None:
+        """Undo what a function did to containers, variables and attributes outside of it."""
+        for holder, key, value in self.state:
+            if key is not None:
+                holder[key] = value
+            elif isinstance(holder, CellType):
+                holder.cell_contents = value
+            elif isinstance(holder, list):
+                holder[:] = value
+            else:
+                holder.clear()
+                holder.update(value)
+
+    def _note_container(self, x: Any, kept: Any) -> None:
+        if type(x) in (list, dict, set):
+            self.state.append((x, None, kept))
 
     def _constant(self, x: Any) -> str:
         name = f"k{len(self._constants)}"
@@ -135,11 +151,14 @@ class Reach:
         fresh : bool
             Whether it may be another object of the same make at every call, as a lambda in an argument is.
         """
-        if counterpart(x) is not None:
+        if x is np:
             return Node("numpy", x, "")
         if isinstance(x, ModuleType) and is_library_module(x):
             return None
         name = self._variable(expression)
+        if is_numpys(x):
+            self._check(f"{name} is not {self._constant(x)}", label)
+            return Node("numpy", x, name)
         seen = self._seen.get((id(x), watch))
         if seen is not None:
             self._check(f"{name} is not {seen.variable}", label)
@@ -147,7 +166,9 @@ class Reach:
         if isinstance(x, Tracer) or (type(x) is _ndarray and x.dtype.kind in _NUMBERS and x.dtype.isnative):
             return self._array(x, name, label, watch)
         if is_data(x):
-            constant = self._constant(snapshot(x))
+            kept = snapshot(x)
+            self._note_container(x, kept)
+            constant = self._constant(kept)
             self._check(f"{name} is not {constant} and not same({name}, {constant})", label)
             return None
         follow = self._follower(x)
@@ -200,7 +221,7 @@ class Reach:
             if isinstance(x, Tracer):
                 self._check(f"{name} is not {self._constant(x)}", label)
             else:
-                self._check(f"not same_contents({name}, {self._constant(contents(x))})", f"the array {label}")
+                self._check(f"not same_contents({name}, {self._constant(contents(x))})", f"the contents of {label}")
             return None
         node = self._note(Node("array", x, name, len(self.arrays)), watch)
         self.arrays.append(label)
@@ -217,7 +238,7 @@ class Reach:
         if x.dtype.hasobject:
             self._check(f"{name} is not {self._constant(x)}", label)
         else:
-            self._check(f"not same_contents({name}, {self._constant(contents(x))})", f"the array {label}")
+            self._check(f"not same_contents({name}, {self._constant(contents(x))})", f"the contents of {label}")
 
     def _function(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
         fun, name = node.value, node.variable
@@ -232,6 +253,7 @@ class Reach:
             except ValueError:
                 continue  # not assigned yet
             path = f"{name}.__closure__[{i}]" if fresh else self._constant(cell)
+            self.state.append((cell, None, held))
             self._child(node, ("cell", i), held, f"{path}.cell_contents", f"{variable!r}", watch, fresh)
         for i, x in enumerate(fun.__defaults__ or ()):
             self._child(node, ("default", i), x, f"{name}.__defaults__[{i}]", f"a default of {label}", watch, fresh)
@@ -247,6 +269,7 @@ class Reach:
         self._names |= attributes
         for key in wanted:
             if key in space:
+                self.state.append((space, key, space[key]))
                 self._child(
                     node, ("global", key), space[key], f"{constant}[{key!r}]", f"the global {key!r}", watch, False
                 )
@@ -275,12 +298,14 @@ class Reach:
 
     def _sequence(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
         x, name = node.value, node.variable
+        self._note_container(x, copy.copy(x))
         self._check(f"type({name}) is not {self._constant(type(x))} or len({name}) != {len(x)}", label)
         for i, item in enumerate(x):
             self._child(node, i, item, f"{name}[{i}]", f"{label}[{i}]", watch, fresh)
 
     def _mapping(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
         x, name = node.value, node.variable
+        self._note_container(x, copy.copy(x))
         keys = self._constant(tuple(x))
         self._check(f"type({name}) is not {self._constant(type(x))} or tuple({name}) != {keys}", label)
         for key, item in list(x.items()):
@@ -294,6 +319,7 @@ class Reach:
         if own is not None:
             space = self._variable(f"{name}.__dict__")
             self._check(f"tuple({space}) != {self._constant(tuple(own))}", f"the attributes of {label}")
+            self.state.append((own, None, dict(own)))
             for key, item in list(own.items()):
                 self._child(node, key, item, f"{space}[{key!r}]", f"{label}.{key}", watch, fresh)
         for key in slots_of(kind):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ..control.loop import loop_p
 from ..core.graph import Graph
 from .rolling.accumulation import accumulated
-from .rolling.periods import LEAST_COUNT, LEAST_LENGTH, Stretch, chosen, periods, stretches
+from .rolling.limits import LEAST_COUNT, LEAST_LENGTH
+from .rolling.periods import Stretch, chosen, periods, stretches
 from .rolling.runs import Run, find_run
 from .rolling.stitching import stitched
 from .rolling.table import Table
@@ -57,15 +58,21 @@ def roll(graph: Graph) -> Graph:
 
 
 def _rolled(graph: Graph, least: int) -> tuple[Graph, bool]:
-    """Roll all runs of at least so many equations; tell also whether everything that looks like one was rolled."""
+    """Roll runs in which there is as much to do as in `least` equations; tell also whether there is nothing else left.
+    """
     complete = True
-    while len(graph) >= LEAST_LENGTH:
+    while True:
         table = Table(graph)
+        if table.work[-1] < LEAST_LENGTH:
+            break
         runs, refused = _runs(table, periods(table.tokens, *table.sharp), least)
-        complete = complete and not any(s.stop - s.start >= LEAST_LENGTH for s in refused)
+        complete = complete and not any(table.work[s.stop] - table.work[s.start] >= LEAST_LENGTH for s in refused)
         if not runs:
             break
-        graph = stitched(table, runs)
+        shorter = stitched(table, runs)
+        if len(shorter) >= len(graph):
+            break
+        graph = shorter
     return graph, complete
 
 
@@ -75,16 +82,16 @@ def _size(graph: Graph) -> int:
 
 
 def _runs(table: Table, candidates: list[int], least: int) -> tuple[list[Run], set[Stretch]]:
-    """Find runs of at least so many equations, and the stretches that hold none.
+    """Find runs in which there is as much to do as in `least` equations, and the stretches that hold none.
 
     Where there is a choice the runs with the shortest blocks are taken.
     """
-    found = stretches(table.tokens, candidates, least)
+    found = stretches(table.tokens, candidates)
     refused: set[Stretch] = set()
     last: list[Stretch] = []
     runs: list[Run] = []
     for _ in range(_ATTEMPTS):
-        now = chosen(found, refused, least)
+        now = chosen(found, refused, table.work, least)
         same = next((i for i, (a, b) in enumerate(zip(now, last, strict=False)) if a != b), min(len(now), len(last)))
         # What is found in a stretch depends on those before it, which have stayed.
         runs = runs[:same]

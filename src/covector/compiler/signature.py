@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import partial
 from types import FunctionType
 from typing import Any
 
@@ -14,7 +15,7 @@ from ..core.tracer import Tracer, concrete
 from ..core.values import Aval, aval_of, dtype_of, is_weak, shape_of
 from ..transforms.arguments import check_leaf, fun_name
 from ..transforms.vmap import named_axes
-from .calls_axes import axes_key
+from .calls_axes import axes_key, lanes_of
 from .members import is_object
 from .specialise import Input
 
@@ -140,7 +141,7 @@ def as_input(x: Any) -> Input:
     example = value if value is not None and np.shape(value) == shape_of(x) else None
     aval = aval_of(x)
     is_array = isinstance(example, _ndarray) and not aval.shape
-    return Input(Aval(aval.shape, aval.dtype), example, weak=is_weak(example), is_array=is_array)
+    return Input(Aval(aval.shape, aval.dtype), example, weak=is_weak(example), is_array=is_array, lanes=lanes_of(x))
 
 
 class Arguments:
@@ -194,7 +195,7 @@ class Arguments:
             if isinstance(x, _ndarray) and (key is None or type(x) is not _ndarray):
                 check_leaf(x, f"jit: {self._place(static.fun, i)}")
             if key is None:
-                key = (_FIXED, static_key(x, lambda i=i: self._place(static.fun, i)))
+                key = (_FIXED, static_key(x, partial(self._place, static.fun, i)))
                 self.fixed.append(x)
             else:
                 self.traced |= isinstance(x, Tracer)
@@ -249,15 +250,13 @@ class Arguments:
             kwargs = {name: given.get(name, x) for name, x in kwargs.items()}
         return fun(*args, **kwargs)
 
-    def difference(self, other: tuple[Any, ...]) -> tuple[str, bool] | None:
-        """What sets these arguments apart from those with the key `other`, and whether it is a dtype or a shape."""
+    def difference(self, other: tuple[Any, ...]) -> str | None:
+        """What sets these arguments apart from those with the key `other`."""
         if len(other) != len(self.key) or other[0] != self.key[0]:
-            return "the structure of its arguments changed", True
+            return "the structure of its arguments changed"
         for i, (a, b) in enumerate(zip(self.key[1:], other[1:], strict=True)):
             if a != b:
-                if type(a) is tuple and a[0] is _FIXED:
-                    return f"a static argument changed from {b[-1]!r} to {a[-1]!r}; make it a dynamic argument", False
-                return f"the dtype or shape of argument leaf {i} changed; pad arrays to a common shape", True
+                return f"the dtype or shape of argument leaf {i} changed; pad arrays to a common shape"
         return None
 
     def flat_places(self, argnums: Iterable[int]) -> tuple[int, ...]:

@@ -23,6 +23,7 @@ from ..core.values import Aval, aval_of
 from .algebra import rules_of
 from .constants import Constants
 from .keys import frozen, scalar_key
+from .order import live, scheduled, use_counts
 
 __all__ = ["Builder", "simplify"]
 
@@ -41,6 +42,14 @@ _COMMUTATIVE = frozenset(
         *("bitwise_and", "bitwise_or", "bitwise_xor", "gcd", "lcm"),
     }
 )
+_IN_ONE_DTYPE = frozenset(
+    {
+        *("add", "subtract", "multiply", "divide", "product", "masked_product", "maximum", "minimum", "where"),
+        *("equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "at_least", "at_most"),
+    }
+)
+"""Functions that compute in the dtype to which NumPy promotes all of their inputs."""
+
 _INDEXED = {"gather": 1, "scatter": 1, "put": 2, "add_at": 2}
 """Where the index arrays begin among the inputs."""
 
@@ -84,6 +93,7 @@ class Builder:
         self._known: dict[Any, Any] = {}
         self._alive: list[Any] = []
         self._constants = Constants()
+        self._early: set[int] = set()
         self._bodies: dict[int, tuple[Graph, Graph]] = {}
 
     # --- the pass -----------------------------------------------------------------------------------------------------
@@ -91,7 +101,7 @@ class Builder:
     def finished(self) -> Graph:
         """Walk through the source once, then drop what nobody reads."""
         values: list[Any] = [None] * self.source.count
-        counts = _use_counts(self.source)
+        counts = use_counts(self.source)
         for v in self.source.inputs:
             values[v.index] = v
         for eq in self.source.equations:
@@ -112,7 +122,7 @@ class Builder:
                 self.uses[value.index] = self.uses.get(value.index, 0) + counts[var.index]
         self.fired["tried"] += self.tried
         self.out.outputs = [values[x.index] if type(x) is Var else x for x in self.source.outputs]
-        self.out.equations = _alive(self.equations, self.out.outputs)
+        self.out.equations = live(scheduled(self.equations, self._early), self.out.outputs)
         return self.out
 
     def constant(self, x: Any, index: bool = False) -> Any:
@@ -153,6 +163,12 @@ class Builder:
         """`emit` of a primitive at hand."""
         aval = primitive.aval(*[self.aval(x) for x in inputs], **params)
         return self._one(primitive, inputs, params, aval, None)
+
+    def early(self, x: Any) -> Any:
+        """Return `x`, which shall be computed as soon as its inputs are known: what adds up should not wait."""
+        if type(x) is Var and x.index >= self.source.count:
+            self._early.add(x.index)
+        return x
 
     def find(self, name: str, *inputs: Any, **params: Any) -> Any:
         """Return the value of a primitive applied to values if it was computed before, else None."""
@@ -212,6 +228,8 @@ class Builder:
                 tags.append("" if eq is None else eq.primitive.name)
             else:
                 tags.append("constant")
+        if "constant" in tags and primitive.name in _IN_ONE_DTYPE:
+            inputs = self._in_one_dtype(inputs, tags)
         for when, rule in rules_of(primitive):
             if when is not None and when.isdisjoint(tags):
                 continue
@@ -226,6 +244,20 @@ class Builder:
                 self.fired["constant"] += 1
                 return value
         return self._stored(primitive, inputs, params, [aval], None if var is None else [var])[0]
+
+    def _in_one_dtype(self, inputs: Sequence[Any], tags: Sequence[str]) -> Sequence[Any]:
+        """Bring numbers to the floating-point dtype that the other inputs have: 2, 2.0 and np.float64(2) are one."""
+        dtypes = {x.dtype for x in inputs if type(x) is Var and not x.aval.weak and x.dtype.kind != "b"}
+        if len(dtypes) != 1:
+            return inputs
+        (dtype,) = dtypes
+        if dtype.kind != "f":
+            return inputs
+        number = dtype.type
+        return [
+            number(x) if tag == "constant" and type(x) is not number and _fits(x, dtype) else x
+            for x, tag in zip(inputs, tags, strict=True)
+        ]
 
     def _stored(
         self,
@@ -265,10 +297,7 @@ class Builder:
         """Whether nothing but constants enters."""
         if primitive.name in _NEVER_FOLDED or primitive.family in ("call", "collective"):
             return False
-        for x in inputs:
-            if type(x) is Var and self.number(x) is None:
-                return False
-        return True
+        return all(type(x) is not Var or self.number(x) is not None for x in inputs)
 
     def _folded(self, primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any], aval: Aval) -> Any:
         """The result as a constant; None if it is large or an error, which is left to the time of the call."""
@@ -293,37 +322,10 @@ class Builder:
         return self.constant(out)
 
 
-def _use_counts(graph: Graph) -> list[int]:
-    """How often each variable is read by an equation or an output that anything depends on."""
-    counts = [0] * graph.count
-    for x in graph.outputs:
-        if type(x) is Var:
-            counts[x.index] += 1
-    for eq in reversed(graph.equations):
-        for v in eq.outputs:
-            if counts[v.index]:
-                break
-        else:
-            continue
-        for x in eq.inputs:
-            if type(x) is Var:
-                counts[x.index] += 1
-    return counts
-
-
-def _alive(equations: Sequence[Equation], outputs: Sequence[Any]) -> list[Equation]:
-    """The equations that the outputs depend on."""
-    needed = {x.index for x in outputs if type(x) is Var}
-    kept = []
-    for eq in reversed(equations):
-        for v in eq.outputs:
-            if v.index in needed:
-                break
-        else:
-            continue
-        kept.append(eq)
-        for x in eq.inputs:
-            if type(x) is Var:
-                needed.add(x.index)
-    kept.reverse()
-    return kept
+def _fits(x: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether a function of `x` and of an array of `dtype` computes with `x` as a number of that dtype."""
+    if type(x) is int:
+        return abs(x) < 2**11
+    if type(x) is float:
+        return not math.isfinite(x) or abs(x) <= np.finfo(dtype).max
+    return isinstance(x, np.generic) and x.dtype.kind in "iuf" and np.result_type(x.dtype, dtype) == dtype

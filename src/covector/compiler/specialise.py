@@ -12,9 +12,11 @@ import numpy as np
 
 from ..core import tree
 from ..core.graph import Graph
+from ..core.tracer import Trace
 from ..core.values import Aval
 from ..core.views import is_written
 from ..transforms.arguments import output_leaves
+from .calls_axes import lane_names
 from .guards import Guard, conjunction
 from .results import ARRAY, PYTHON, kinds_of
 from .tracing import JitTrace
@@ -40,13 +42,16 @@ class ForeignValueError(Exception):
 class Input:
     """One input of a program: its abstract value, what the caller gives, and an example of it."""
 
-    __slots__ = ("aval", "example", "is_array", "weak")
+    __slots__ = ("aval", "example", "is_array", "lanes", "weak")
 
-    def __init__(self, aval: Aval, example: Any, *, weak: bool, is_array: bool) -> None:
+    def __init__(
+        self, aval: Aval, example: Any, *, weak: bool, is_array: bool, lanes: frozenset[Trace] = frozenset()
+    ) -> None:
         self.aval = aval
         self.example = example
         self.weak = weak
         self.is_array = is_array
+        self.lanes = lanes
 
 
 class Specialisation:
@@ -84,6 +89,7 @@ class Specialisation:
         "guarded",
         "guards",
         "kinds",
+        "lanes",
         "program",
         "seconds",
         "threads",
@@ -102,6 +108,7 @@ class Specialisation:
         self.count = len(kinds)
         self.written: list[int] = []
         self.watched: list[bytes] | None = None
+        self.lanes: list[frozenset[Any]] = []
         self.threads: int | None = None
         self.donate: tuple[int, ...] = ()
         self.seconds: dict[str, float] = {}
@@ -185,6 +192,7 @@ class Specialisation:
         """Whether `other` takes the same for granted."""
         return (
             self.watched == other.watched
+            and self.lanes == other.lanes
             and len(self.guards) == len(other.guards)
             and all(a.same_question(b) and a.same_answer(b) for a, b in zip(self.guards, other.guards, strict=True))
         )
@@ -203,7 +211,11 @@ class Specialisation:
 
 
 def specialise(
-    call: Callable[[list[Any], list[Any]], Any], inputs: Sequence[Input], hidden: Sequence[Input], fun: Any
+    call: Callable[[list[Any], list[Any]], Any],
+    inputs: Sequence[Input],
+    hidden: Sequence[Input],
+    fun: Any,
+    integers: bool = False,
 ) -> Specialisation:
     """Record ``call(arguments, hidden)``.
 
@@ -215,12 +227,14 @@ def specialise(
         The argument leaves, and what the function closes over.
     fun : callable
         The user's function, for messages.
+    integers : bool
+        Whether arrays of integers and bools may become plain ones, under a guard for every element.
     """
     start = time.perf_counter()
-    trace = JitTrace("jit")
+    trace = JitTrace("jit", integers)
     try:
-        given = [trace.example(i.aval, i.example, i.weak) for i in inputs]
-        closed = [trace.example(i.aval, i.example, i.weak) for i in hidden]
+        given = [trace.example(i.aval, i.example, i.weak, i.lanes) for i in inputs]
+        closed = [trace.example(i.aval, i.example, i.weak, i.lanes) for i in hidden]
         arrays = [t._var for t, i in zip(given + closed, [*inputs, *hidden], strict=True) if i.is_array]
         # The function gets handles of its own: what it assigns to arguments, its caller does not see.
         leaves, treedef = output_leaves(call([t.clone() for t in given], closed), "jit", fun)
@@ -239,6 +253,7 @@ def specialise(
         raise ForeignValueError
     made = Specialisation(trace.graph, guarded, trace.guards, tree.LEAF if treedef == tree.LEAF else treedef, kinds)
     made.written = written
+    made.lanes = lane_names([i.lanes for i in [*inputs, *hidden]])
     made.seconds["trace"] = time.perf_counter() - start
     return made
 

@@ -34,11 +34,16 @@ class Substitution:
     """
 
     def __init__(self, roots: Sequence[Node | None], replacements: Sequence[Any], numpy: bool = False) -> None:
+        self._roots = roots
         self._replacements = replacements
         self._made: dict[int, Any] = {}
         self._spaces: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
         self._touched = _leading_to_arrays(roots, numpy)
         self._expected: list[tuple[str, Any, Any, Any]] = []
+
+    def all(self, originals: Sequence[Any]) -> list[Any]:
+        """The copies of what the roots stand for."""
+        return [self.of(node, x) for node, x in zip(self._roots, originals, strict=True)]
 
     def of(self, node: Node | None, original: Any) -> Any:
         """The copy of what `node` stands for; `original` itself where no array is in it."""
@@ -54,12 +59,12 @@ class Substitution:
         for what, holder, place, value in self._expected:
             found = holder.cell_contents if what == "cell" else holder.get(place, _MISSING)
             if found is not value:
-                raise SideEffectError(str(place))
+                raise SideEffectError(repr(place))
         for old, new in self._spaces.values():
             expected = {place for _, holder, place, _ in self._expected if holder is new}
             for place, value in new.items():
                 if place not in expected and old.get(place, _MISSING) is not value:
-                    raise SideEffectError(place)
+                    raise SideEffectError(repr(place))
 
     @staticmethod
     def _numpy(node: Node) -> Any:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar, Token
 from functools import cache
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, TypeVar
 
 __all__ = ["available", "install", "limit", "threads"]
@@ -58,7 +58,7 @@ def limit() -> int:
     try:
         return _SETTINGS[-1].count
     except IndexError:
-        return available()
+        return _recently_available()
 
 
 class threads:
@@ -129,6 +129,21 @@ class threads:
 
     def __repr__(self) -> str:
         return f"threads({self.count})"
+
+
+# When the system was last asked, and what it said: asking takes longer than a call of a small compiled function.
+_ASKED: tuple[float, int] = (-1.0, 0)
+
+
+def _recently_available() -> int:
+    """Return what `available` said within the last second."""
+    global _ASKED
+    when, count = _ASKED
+    now = monotonic()
+    if count == 0 or now - when > 1.0:
+        count = available()
+        _ASKED = (now, count)
+    return count
 
 
 def _read(path: Path) -> str:

@@ -21,10 +21,11 @@ from ..core.mutation import adopt
 from ..core.primitive import PRIMITIVES, Primitive
 from ..core.protect import same_layout
 from ..core.surface import TracedArray, TracedNumber
-from ..core.tracer import Tracer, snapshot
+from ..core.tracer import Trace, Tracer, snapshot
 from ..core.values import WEAK_FAMILIES, Aval, aval_of, dtype_of, is_weak
 from ..transforms.grad_mode import blocked_level
-from .calls_axes import is_lane
+from ..transforms.vmap import named_axes
+from .calls_axes import is_lane, lanes_after
 from .guards import Guard, question
 
 __all__ = ["JitTrace", "JitTracer"]
@@ -152,7 +153,9 @@ class JitTracer(GraphTracer):
 
     def clone(self) -> Tracer:
         trace: Any = self._trace
-        return trace.make(self._var, self._lazy, type(self) is JitScalar)
+        out = trace.make(self._var, self._lazy, type(self) is JitScalar)
+        out.lanes = self.lanes
+        return out
 
     def _number(self, purpose: str) -> Any:
         trace: Any = self._trace  # brings a view up to date
@@ -180,6 +183,12 @@ class JitArray(TracedArray, JitTracer):
     """A `JitTracer` of one or more dimensions."""
 
     __slots__ = ()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        trace: Any = self._trace
+        if trace.integers and self.dtype.kind in "iub" and self._lazy is not None:
+            return np.array(self._number("np.asarray"), dtype)
+        return super().__array__(dtype, copy)
 
     def tolist(self) -> Any:
         return np.asarray(self._number("tolist")).tolist()
@@ -248,25 +257,31 @@ class JitTrace(GraphTrace):
     ----------
     guards : list of Guard
         What the recorded program takes for granted.
+    integers : bool
+        Whether arrays of integers and bools may become plain ones.
     foreign : bool
         Whether values of other transforms are among its constants; it is good for one call only.
     """
 
-    __slots__ = ("_asked", "_fixed", "_settling", "foreign", "guards")
+    knows_lanes = True
+    __slots__ = ("_asked", "_fixed", "_settling", "foreign", "guards", "integers")
 
-    def __init__(self, name: str = "jit") -> None:
+    def __init__(self, name: str = "jit", integers: bool = False) -> None:
         super().__init__(name)
+        self.integers = integers
         self.guards: list[Guard] = []
         self.foreign = False
         self._asked: set[tuple[int, str]] = set()
         self._fixed: dict[int, tuple[Any, Any]] = {}
         self._settling = False
 
-    def example(self, aval: Aval, value: Any, weak: bool = False) -> JitTracer:
+    def example(self, aval: Aval, value: Any, weak: bool = False, lanes: frozenset[Trace] = frozenset()) -> JitTracer:
         """Make an input variable; `value` is what questions are answered with, None if they cannot be."""
         var = self.graph.variable(aval._replace(weak=False))
         self.graph.inputs.append(var)
-        return self.make(var, None if value is None else _given(value), weak)
+        tracer = self.make(var, None if value is None else _given(value), weak)
+        tracer.lanes = lanes
+        return tracer
 
     def make(self, var: Var, lazy: _Lazy | None, weak: bool = False) -> JitTracer:
         """Make a tracer of `var`."""
@@ -289,6 +304,9 @@ class JitTrace(GraphTrace):
         else:
             step = _Step(primitive, lazies, params)
             made = [self.make(v, _Lazy(step, k if primitive.multiple else None)) for k, v in enumerate(outputs)]
+        if named_axes():
+            for t, lanes in zip(made, lanes_after(primitive, args, params, len(made)), strict=True):
+                t.lanes = lanes
         if blocked_level() >= self.level and primitive.name != "stop_gradient":
             made = [PRIMITIVES["stop_gradient"](x) if x.dtype.kind in "fc" else x for x in made]
         return tuple(made) if primitive.multiple else made[0]
@@ -337,12 +355,13 @@ class JitTrace(GraphTrace):
         self._asked.add((var.index, purpose))
         self._settling = True
         try:
-            asked, expected, exact = question(tracer.clone(), value, purpose)
+            asked, expected, match = question(tracer.clone(), value, purpose)
         finally:
             self._settling = False
         var = asked._var
-        given = any(v is var for v in self.graph.inputs)
-        self.guards.append(Guard(var, expected, caller(), purpose, exact or given))
+        if match == "near" and any(v is var for v in self.graph.inputs):
+            match = "bits"
+        self.guards.append(Guard(var, expected, caller(), purpose, match))
 
 
 def _check_range(x: Any, dtype: np.dtype[Any]) -> None:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from ..core import tree
-from ..core.errors import CovectorError, TracerConversionError
+from ..core.errors import CovectorError, NotDifferentiableError, TracerConversionError
 from ..core.tracer import Tracer, concrete
 from ..transforms.vmap import named_axes
 from .calls import admits, call_program
 from .closures import Environment
 from .limits import Limits
-from .reach import TooMuchError
+from .reach import Reach, TooMuchError
 from .signature import Arguments, Static, as_input, plain_leaf
 from .specialise import MISMATCH, ForeignValueError, Specialisation, specialise
-from .substitution import SideEffectError
+from .substitution import SideEffectError, Substitution
 
-__all__ = ["CacheInfo", "Found", "Variants"]
+__all__ = ["CacheInfo", "Found", "UncachedError", "Variants"]
 
 _ndarray = np.ndarray
 _local = threading.local()
@@ -56,7 +56,7 @@ def _depth() -> int:
     return getattr(_local, "depth", 0)
 
 
-class _UncachedError(Exception):
+class UncachedError(Exception):
     """The call has to be made without machine code."""
 
 
@@ -76,6 +76,7 @@ class Variants:
         self.threads = threads
         self.hits = [0]
         self.misses = 0
+        self._effects = 0
         self._groups: dict[Any, list[Environment]] = {}
         self._lock = threading.Lock()
         self._pending: dict[Any, tuple[threading.Event, int]] = {}
@@ -86,7 +87,7 @@ class Variants:
         with self._lock:
             self._groups = {}
             self._limits = Limits(self.fun)
-            self.hits[0] = self.misses = 0
+            self.hits[0] = self.misses = self._effects = 0
 
     def all(self) -> list[Specialisation]:
         """Return the specialisations, newest first within a signature."""
@@ -109,27 +110,32 @@ class Variants:
 
     def environment(self, given: Arguments) -> tuple[Environment, Sequence[Any]]:
         """Return what the function reaches, and the hidden arrays in it."""
+        if self._effects > 1:
+            raise UncachedError  # one change alone may have been another thread's
         group = self._groups.get(given.fixed_key, ())
+        if not group and given.fixed_key and not self._limits.allow_group(list(self._groups), given.fixed_key):
+            raise UncachedError
         for environment in group:
             hidden = environment.read(self.fun, given.fixed)
             if type(hidden) is not int:
                 return environment, hidden
         if group and not self._limits.allow_environment(group, self.fun, given.fixed):
-            raise _UncachedError
+            raise UncachedError
         try:
             environment = Environment(self.fun, given.fixed)
         except TooMuchError:
             self._limits.warn_of_size()
-            raise _UncachedError from None
+            raise UncachedError from None
         hidden = environment.read(self.fun, given.fixed)
         if type(hidden) is int:
-            raise _UncachedError  # somebody changes it right now
+            raise UncachedError  # somebody changes it right now
         with self._lock:
             self._groups[given.fixed_key] = [environment, *self._groups.get(given.fixed_key, ())]
         return environment, hidden
 
     def call(self, given: Arguments) -> tuple[Any, Found | None]:
         """Call the function on plain arguments; return the output, and the specialisation unless there was none."""
+        refusal: BaseException | None = None
         try:
             environment, hidden = self.environment(given)
             if any(isinstance(x, Tracer) for x in hidden) or named_axes():
@@ -150,16 +156,19 @@ class Variants:
             out = spec.run(arrays, hidden)
             if out is not MISMATCH:
                 return out, Found(environment, spec)
-        except (_UncachedError, OverflowError):
-            pass
-        return self.call_eagerly(given), None
+        except (UncachedError, OverflowError) as error:
+            refusal = error.__cause__
+        out = self.call_eagerly(given)
+        if refusal is not None:
+            self._limits.warn_of_refusal(refusal)
+        return out, None
 
     def find(self, given: Arguments) -> tuple[Found, list[Any]]:
         """Return the specialisation for arguments that may be traced, and all its inputs.
 
         Raises
         ------
-        _UncachedError
+        UncachedError
             There is none to be had.
         """
         environment, hidden = self.environment(given)
@@ -178,8 +187,8 @@ class Variants:
         try:
             (_, spec), inputs = self.find(given)
             if spec.written or any(concrete(x) is None for x in inputs):
-                raise _UncachedError
-        except (_UncachedError, CovectorError):
+                raise UncachedError
+        except (UncachedError, CovectorError):
             return given.call(self.fun, given.leaves, given.fixed)
         return spec.finish(call_program(spec, inputs))
 
@@ -201,6 +210,8 @@ class Variants:
         self, environment: Environment, given: Arguments, hidden: Sequence[Any], bucket: Sequence[Specialisation]
     ) -> Specialisation | None:
         """Record a specialisation; None if another thread has just made one, which is to be tried first."""
+        if given.key in environment.refused:
+            raise UncachedError from environment.refused[given.key]
         key = (id(environment), given.key)
         me = threading.get_ident()
         with self._lock:
@@ -213,7 +224,7 @@ class Variants:
         if pending is not None:
             # Whoever records a program waits for nobody: two functions that call each other could wait forever.
             if pending[1] == me or _depth():
-                raise _UncachedError
+                raise UncachedError
             pending[0].wait()
             return None
         _local.depth = _depth() + 1
@@ -229,14 +240,21 @@ class Variants:
         self, environment: Environment, given: Arguments, hidden: Sequence[Any], bucket: Sequence[Specialisation]
     ) -> Specialisation:
         if not self._limits.allow(environment, given, bucket):
-            raise _UncachedError
+            raise UncachedError
+        reach = environment.reach(self.fun, given.fixed)
         try:
-            spec = self._record(environment, given, hidden)
+            spec = self._record(reach, given, hidden)
         except ForeignValueError:
-            raise _UncachedError from None
+            raise UncachedError from None
+        except (TracerConversionError, NotDifferentiableError) as error:
+            # If Python fails on it, too, its error is the better one.
+            environment.refused[given.key] = error
+            raise UncachedError from error
+        if type(environment.read(self.fun, given.fixed)) is int:
+            self._has_effect(reach, environment.difference(self.fun, given.fixed))
         if any(spec.same_guards(s) for s in bucket):
             # The program is there. Its code fails on these values, or decides a close call otherwise than NumPy does.
-            raise _UncachedError
+            raise UncachedError
         self.misses += 1
         spec.threads = self.threads
         if self.donate:
@@ -246,7 +264,7 @@ class Variants:
             environment.table[given.key] = (spec, *environment.table.get(given.key, ()))
         return spec
 
-    def _record(self, environment: Environment, given: Arguments, hidden: Sequence[Any]) -> Specialisation:
+    def _record(self, reach: Reach, given: Arguments, hidden: Sequence[Any]) -> Specialisation:
         """Record the function as it is best recorded.
 
         First with traced values in place of the arrays it reaches. Where something takes plain arrays only
@@ -257,15 +275,15 @@ class Variants:
         inputs = [as_input(x) for x in given.leaves]
         closed = [as_input(x) for x in hidden]
 
-        def substituted(numpy: bool) -> Specialisation:
+        def substituted(numpy: bool, integers: bool = False) -> Specialisation:
             def call(leaves: list[Any], tracers: list[Any]) -> Any:
-                made = environment.substitution(tracers, numpy)
-                fun, fixed = environment.copies(made, self.fun, given.fixed)
+                made = Substitution(reach.roots, tracers, numpy)
+                fun, *fixed = made.all([self.fun, *given.fixed])
                 out = given.call(fun, leaves, fixed)
                 made.check_effects()
                 return out
 
-            return specialise(call, inputs, closed, self.fun)
+            return specialise(call, inputs, closed, self.fun, integers=integers)
 
         first: Specialisation | None = None
         try:
@@ -277,10 +295,9 @@ class Variants:
             except TracerConversionError:
                 if first is not None:
                     return first
-                return substituted(True)
+                return substituted(True, integers=True)
         except SideEffectError as error:
-            self._limits.warn_of_effect(str(error))
-            raise _UncachedError from None
+            self._has_effect(reach, str(error))
         except Exception:
             if first is not None:
                 return first
@@ -290,6 +307,13 @@ class Variants:
         def plain(leaves: list[Any], _: list[Any]) -> Any:
             return given.call(self.fun, leaves, given.fixed)
 
-        spec = specialise(plain, inputs, [], self.fun)
+        spec = specialise(plain, inputs, [], self.fun, integers=True)
         spec.watch(hidden)
         return spec
+
+    def _has_effect(self, reach: Reach, place: str) -> NoReturn:
+        """Give up on machine code for a function that changes something outside of it at every call."""
+        reach.restore()
+        self._effects += 1
+        self._limits.warn_of_effect(place)
+        raise UncachedError

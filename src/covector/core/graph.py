@@ -237,6 +237,8 @@ class GraphTrace(Trace):
     """Records primitives into a `Graph`."""
 
     __slots__ = ("graph",)
+    knows_lanes = False
+    """Whether the `lanes` of its tracers are known."""
 
     def __init__(self, name: str = "make_graph") -> None:
         super().__init__(name)

@@ -79,6 +79,7 @@ i0_p = elementwise(
     None,
     (lambda out, x: _i1(x),),
     impl=lambda x: np.i0(x)[()],
+    lower="i0",
     singular=False,
     keeps_out=False,
     samples=unary(complex_=False),

@@ -23,7 +23,11 @@ reshape_p = linear(
     "reshape",
     lambda x, *, shape: np.reshape(x, shape),
     transpose=lambda ct, x, *, shape: ct.reshape(x.shape),
-    lower=lambda b, x, *, shape: b.map(lambda *i: x(*b.reshaped(i, shape, x.shape)), cost=0),
+    lower=lambda b, x, *, shape: b.map(
+        lambda *i: x(*b.reshaped(i, shape, x.shape)),
+        cost=0,
+        pieces=[(x, lambda i: b.reshaped(i, x.shape, shape))],
+    ),
     aval=lambda x, *, shape: Aval(shape, x.dtype),
     batch=lambda trace, args, batched, *, shape: reshape_p(args[0], shape=(trace.size, *shape)),
     samples=[
@@ -164,7 +168,11 @@ def _concat_lower(b: Any, *xs: Any, axis: int) -> Any:
         own = lambda: b.convert(xs[k](*i[:axis], i[axis] - starts[k], *i[axis + 1 :]))
         return own() if k == 0 else b.inside([i[axis] - starts[k]], own, lambda: element(i, k - 1))
 
-    return b.map(lambda *i: element(i, len(xs) - 1), cost=0)
+    def place(start: int) -> Any:
+        return lambda i: [*i[:axis], i[axis] + start, *i[axis + 1 :]]
+
+    pieces = [(x, place(start)) for x, start in zip(xs, starts, strict=True)]
+    return b.map(lambda *i: element(i, len(xs) - 1), cost=0, pieces=pieces)
 
 
 # Linear in all of its arguments, however many there are.

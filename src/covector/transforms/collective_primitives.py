@@ -51,8 +51,11 @@ def varies(x: Any, trace: BatchTrace, unknown: bool = True) -> bool:
             return True
         if isinstance(x, ForwardTracer) and varies(x.tangent, trace, unknown):
             return True
-        if isinstance(x, GraphTracer) and (trace in x.lanes or (unknown and x.value is None)):
-            return True
+        if isinstance(x, GraphTracer):
+            if trace in x.lanes:
+                return True
+            if x.value is None:
+                return unknown and not x._trace.knows_lanes
         x = x.value
     return False
 

@@ -7,7 +7,7 @@ Each family is a module that registers its formulas when imported.
 import importlib
 import pkgutil
 
-from covector.compiler.math.registry import FUNCTIONS, Function, module, register, scalar
+from .registry import FUNCTIONS, Function, module, register, scalar
 
 __all__ = ["FUNCTIONS", "Function", "module", "register", "scalar"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from covector.compiler.math.coefficients_elementary import ARCSIN, ARCTAN
-from covector.compiler.math.registry import scalar
-from covector.compiler.math.writer import Code, Value, single
+from .coefficients_elementary import ARCSIN, ARCTAN
+from .registry import scalar
+from .writer import Code, Value, single
 
 _PI = {
     "f64": (3.141592653589793, 1.2246467991473532e-16),

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 
-from covector.compiler.math.coefficients_elementary import LOG
-from covector.compiler.math.elementary_exponential import LN2, NEGLIGIBLE
-from covector.compiler.math.registry import scalar
-from covector.compiler.math.writer import Code, Value, encoding, single
+from .coefficients_elementary import LOG
+from .elementary_exponential import LN2, NEGLIGIBLE
+from .registry import scalar
+from .writer import Code, Value, encoding, single
 
 # leading parts with so many zero bits at the end that k times them is exact, and what they lack
 SHORT_LN2 = {
@@ -105,8 +105,8 @@ def log10(c: Code, x: Value) -> Value:
     return _other_base(c, x, _LOG10_E[c.ctype], _SHORT_LOG10_2[c.ctype])
 
 
-def log1p_formula(c: Code, x: Value) -> Value:
-    """log(1 + x) for -1 < x < inf."""
+def log1p_formula(c: Code, x: Value, low: Value | None = None) -> Value:
+    """log(1 + x + low) for -1 < x < inf and |low| ≤ ulp(x)."""
     # 1 + x = u + lost exactly; the lost part enters as lost/u, here through a few terms of 1/(1 + f)
     u, lost = c.two_sum(c.constant(1.0), x)
     k, m, exponent = split(c, u)
@@ -114,7 +114,8 @@ def log1p_formula(c: Code, x: Value) -> Value:
     f = c.select(near, x, m - 1.0)
     half_scale = c.from_bits((2 * c.format.bias + 2 - exponent) << c.format.fraction)  # 2^(1 - k), k up to bias + 1
     inverse = c.fma(c.fma(1.0 - f, f, -1.0), f, 1.0)
-    return _sum(c, k, f, c.select(near, 0.0, lost * 0.5 * half_scale * inverse))
+    missing = c.select(near, 0.0 if low is None else low, (lost if low is None else lost + low) * 0.5 * half_scale)
+    return _sum(c, k, f, missing * inverse)
 
 
 @scalar("log1p", f64=1.0, f32=1.0)
@@ -138,12 +139,18 @@ def arcsinh(c: Code, x: Value) -> Value:
     return c.copysign(result, x)
 
 
-@scalar("arccosh", f64=2.0, f32=2.0)
+@scalar("arccosh", f64=1.5, f32=1.5)
 def arccosh(c: Code, x: Value) -> Value:
     huge = x > _HUGE[c.ctype]
     t = c.select(huge, 1.0, x - 1.0)
-    small = t + c.sqrt(t * (t + 2.0))
-    result = log1p_formula(c, c.select(huge, x, small)) + c.select(huge, LN2[c.ctype][0], c.constant(0.0))
+    # x = 1 + t: log1p(t + √(t (t + 2))), with what t + 2, the product, the root and the sum round away
+    other, lost = c.two_sum(t, c.constant(2.0))
+    product, error = c.two_product(t, other)
+    root = c.sqrt(product)
+    rest = c.fma(t, lost, error + c.fma(-root, root, product)) / c.at_least(root + root, c.format.tiny)
+    sum_, error = c.two_sum(root, t)
+    low = c.select(huge, 0.0, rest + error)
+    result = log1p_formula(c, c.select(huge, x, sum_), low) + c.select(huge, LN2[c.ctype][0], c.constant(0.0))
     outside = c.select(x.equals(math.inf), x, math.nan)
     return c.select((x >= 1.0) & (x < math.inf), result, outside)
 

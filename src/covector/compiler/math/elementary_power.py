@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from covector.compiler.math.coefficients_elementary import LOG_TAIL
-from covector.compiler.math.elementary_exponential import exp_pair
-from covector.compiler.math.elementary_logarithm import SHORT_LN2, split
-from covector.compiler.math.rare import or_library, ratio_above
-from covector.compiler.math.registry import scalar
-from covector.compiler.math.writer import Code, Value, single
+from .coefficients_elementary import LOG_TAIL
+from .elementary_exponential import exp_pair
+from .elementary_logarithm import SHORT_LN2, split
+from .rare import or_library, ratio_above
+from .registry import scalar
+from .writer import Code, Value, single
 
 _TWO_THIRDS = {
     "f64": (0.6666666666666666, 3.700743415417188e-17),

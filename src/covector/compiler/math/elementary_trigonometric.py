@@ -10,11 +10,11 @@ This holds for |x| up to `REDUCIBLE`; beyond, k is no longer exact and the C lib
 
 from __future__ import annotations
 
-from covector.compiler.math.coefficients_elementary import COS, SIN
-from covector.compiler.math.elementary_exponential import nearest
-from covector.compiler.math.rare import at_least, or_library
-from covector.compiler.math.registry import scalar
-from covector.compiler.math.writer import Code, Value, single
+from .coefficients_elementary import COS, SIN
+from .elementary_exponential import nearest, quotient
+from .rare import at_least, or_library
+from .registry import scalar
+from .writer import Code, Value, single
 
 _HALF_PI = {
     "f64": (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33),
@@ -33,15 +33,20 @@ def reduced(c: Code, x: Value) -> tuple[Value, Value, Value]:
     return high, lost - c.fma(k, third, error), quadrant
 
 
-def sine_cosine(c: Code, high: Value, low: Value) -> tuple[Value, Value]:
-    """sin and cos of high + low, |high| ≤ π/4."""
+def _kernels(c: Code, high: Value, low: Value) -> tuple[tuple[Value, Value], tuple[Value, Value]]:
+    """sin and cos of high + low, |high| ≤ π/4, each as a main part and a small one."""
     z = high * high
     half = z * 0.5
     one = 1.0 - half
-    sine = high + c.fma(high * z, c.polynomial(z, SIN[c.ctype]), low * one)
-    rest = c.fma(z * z, c.polynomial(z, COS[c.ctype]), -(high * low))
-    cosine = one + (((1.0 - one) - half) + rest)
-    return sine, cosine
+    sine_rest = c.fma(high * z, c.polynomial(z, SIN[c.ctype]), low * one)
+    cosine_rest = c.fma(z * z, c.polynomial(z, COS[c.ctype]), -(high * low))
+    return (high, sine_rest), (one, ((1.0 - one) - half) + cosine_rest)
+
+
+def sine_cosine(c: Code, high: Value, low: Value) -> tuple[Value, Value]:
+    """sin and cos of high + low, |high| ≤ π/4."""
+    sine, cosine = _kernels(c, high, low)
+    return sine[0] + sine[1], cosine[0] + cosine[1]
 
 
 def _signed(c: Code, value: Value, quadrant: Value) -> Value:
@@ -69,10 +74,12 @@ def cos(c: Code, x: Value) -> Value:
     return _settled(c, x, result, "cos")
 
 
-@scalar("tan", f64=2.0, f32=2.0)
+@scalar("tan", f64=1.0, f32=1.0)
 def tan(c: Code, x: Value) -> Value:
     high, low, quadrant = reduced(c, x)
-    sine, cosine = sine_cosine(c, high, low)
+    sine, cosine = (c.quick_two_sum(*kernel) for kernel in _kernels(c, high, low))
     even = (quadrant & 1).equals(0)
-    result = c.select(even, sine, cosine) / c.select(even, cosine, -sine)
-    return _settled(c, x, c.select(x.equals(0.0), x, result), "tan")
+    top = [c.select(even, s, k) for s, k in zip(sine, cosine)]
+    bottom = [c.select(even, k, -s) for s, k in zip(sine, cosine)]
+    q, rest = quotient(c, (top[0], top[1]), (bottom[0], bottom[1]))
+    return _settled(c, x, c.select(x.equals(0.0), x, q + rest), "tan")

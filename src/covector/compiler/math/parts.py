@@ -7,7 +7,7 @@ import math
 from . import coefficients_special as coefficients
 from .writer import Code, Value, encoding, single
 
-__all__ = ["cosine_over_sine", "is_odd", "log_parts", "sinc_near"]
+__all__ = ["cotangent", "is_odd", "log_parts", "sinc_near"]
 
 _LN2 = "0.693147180559945309417232121458176568"
 
@@ -67,7 +67,6 @@ def sinc_near(code: Code, r: Value) -> Value:
     return code.polynomial(r * r, coefficients.SINC[code.ctype])
 
 
-def cosine_over_sine(code: Code, r: Value) -> Value:
+def cotangent(code: Code, r: Value) -> Value:
     """π cot(πr) for |r| ≤ 1/2."""
-    square = r * r
-    return code.polynomial(square, coefficients.COTANGENT_PI[code.ctype]) / (r * (1.0 - square))
+    return code.fma(-r, code.polynomial(r * r, coefficients.COTANGENT_PI[code.ctype]), 1.0 / r)

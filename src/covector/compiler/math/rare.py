@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from covector.compiler.math.writer import Code, Operand, Value, literal
+from .writer import Code, Operand, Value, literal
 
-LANES = (2, 4, 8, 16)
-_ATTRIBUTES = 'noinline nounwind willreturn memory(none) "prefer-vector-width"="512"'
+LANES = {"f64": (2, 4, 8), "f32": (4, 8, 16)}
+_ATTRIBUTES = 'noinline nounwind speculatable willreturn memory(none) "prefer-vector-width"="512"'
 
 Guard = Callable[[str, str, Callable[[float], str]], tuple[str, ...]]
 
@@ -61,29 +61,52 @@ done:
 }}"""
 
 
+def _each(symbol: str, type_: str, arity: int) -> str:
+    """The scalar test for `count` elements in memory; the vector forms share it, so that they stay short."""
+    pointers = "".join(f"ptr %p{i}, " for i in range(arity))
+    loads = "\n  ".join(
+        f"%a{i} = getelementptr {type_}, ptr %p{i}, i64 %k\n  %x{i} = load {type_}, ptr %a{i}" for i in range(arity)
+    )
+    return f"""define internal void @"{symbol}.each"({pointers}ptr %results, i64 %count) noinline nounwind willreturn {{
+entry:
+  br label %next
+next:
+  %k = phi i64 [0, %entry], [%following, %next]
+  {loads}
+  %at = getelementptr {type_}, ptr %results, i64 %k
+  %fast = load {type_}, ptr %at
+  %exact = call {type_} @"{symbol}"({_parameters(type_, arity, "%fast")})
+  store {type_} %exact, ptr %at
+  %following = add i64 %k, 1
+  %more = icmp ult i64 %following, %count
+  br i1 %more, label %next, label %done
+done:
+  ret void
+}}"""
+
+
 def _vector(symbol: str, ctype: str, type_: str, lanes: int, arity: int, guard: Guard) -> str:
     vector, suffix = f"<{lanes} x {type_}>", f"v{lanes}{ctype}"
     body = "\n  ".join(guard(vector, suffix, lambda v: f"splat ({type_} {literal(v, type_)})"))
-    elements = "\n  ".join(f"%e{i} = extractelement {vector} %x{i}, i32 %i" for i in range(arity))
-    operands = ", ".join(f"{type_} %e{i}" for i in range(arity))
-    return f"""define weak_odr hidden {vector} @"{symbol}.v{lanes}"({_parameters(vector, arity, "%fast")}) {_ATTRIBUTES} {{
+    places = "\n  ".join(f"%p{i} = alloca {vector}" for i in range(arity))
+    stores = "\n  ".join(f"store {vector} %x{i}, ptr %p{i}" for i in range(arity))
+    pointers = "".join(f"ptr %p{i}, " for i in range(arity))
+    parameters = _parameters(vector, arity, "%fast")
+    return f"""define weak_odr hidden {vector} @"{symbol}.v{lanes}"({parameters}) {_ATTRIBUTES} {{
+  {places}
+  %place = alloca {vector}
   {body}
   %mask = bitcast <{lanes} x i1> %rare to i{lanes}
   %none = icmp eq i{lanes} %mask, 0
-  br i1 %none, label %done, label %next
-next:
-  %i = phi i32 [0, %0], [%following, %next]
-  %now = phi {vector} [%fast, %0], [%replaced, %next]
-  {elements}
-  %old = extractelement {vector} %now, i32 %i
-  %new = call {type_} @"{symbol}"({operands}, {type_} %old)
-  %replaced = insertelement {vector} %now, {type_} %new, i32 %i
-  %following = add i32 %i, 1
-  %more = icmp ult i32 %following, {lanes}
-  br i1 %more, label %next, label %done
+  br i1 %none, label %done, label %slow
+slow:
+  {stores}
+  store {vector} %fast, ptr %place
+  call void @"{symbol}.each"({pointers}ptr %place, i64 {lanes})
+  %settled = load {vector}, ptr %place
+  ret {vector} %settled
 done:
-  %result = phi {vector} [%fast, %0], [%replaced, %next]
-  ret {vector} %result
+  ret {vector} %fast
 }}"""
 
 
@@ -101,18 +124,19 @@ def or_library(c: Code, fast: Value, *arguments: Operand, library: str, guard: G
     guard : Guard
         `at_least` or `ratio_above`.
     """
-    type_, ctype, arity = c.format.float, c.ctype, len(arguments)
+    type_, ctype, arity = c.format.float_type, c.ctype, len(arguments)
     symbol, library = f"cv.{library}.settle.{ctype}", library if ctype == "f64" else f"{library}f"
     attributes = "nounwind willreturn memory(none)"
     c.declarations[library] = f"declare {type_} @{library}({', '.join([type_] * arity)}) {attributes}"
     c.declarations[f"llvm.fabs.{ctype}"] = f"declare {type_} @llvm.fabs.{ctype}({type_})"
     c.definitions[symbol] = _scalar(symbol, library, ctype, type_, arity, guard)
-    for lanes in LANES:
+    c.definitions[f"{symbol}.each"] = _each(symbol, type_, arity)
+    for lanes in LANES[ctype]:
         vector, suffix = f"<{lanes} x {type_}>", f"v{lanes}{ctype}"
         c.declarations[f"llvm.fabs.{suffix}"] = f"declare {vector} @llvm.fabs.{suffix}({vector})"
         c.definitions[f"{symbol}.v{lanes}"] = _vector(symbol, ctype, type_, lanes, arity, guard)
     shape = "v" * (arity + 1)
-    variants = ",".join(f"_ZGV_LLVM_N{lanes}{shape}_{symbol}({symbol}.v{lanes})" for lanes in LANES)
+    variants = ",".join(f"_ZGV_LLVM_N{lanes}{shape}_{symbol}({symbol}.v{lanes})" for lanes in LANES[ctype])
     operands = ", ".join(f"{type_} {c.like(a, fast).text}" for a in (*arguments, fast))
     call = f'call {type_} @"{symbol}"({operands}) nounwind willreturn memory(none)'
     return c.emit(f'{call} "vector-function-abi-variant"="{variants}"', type_)

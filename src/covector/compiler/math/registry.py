@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 
-from covector.compiler.math.writer import FORMATS, Code, Formula
+from .writer import FORMATS, Code, Formula
 
 FUNCTIONS: dict[str, Function] = {}
 

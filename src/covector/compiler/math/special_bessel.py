@@ -34,11 +34,11 @@ def _scaled(c: Code, x: Value, order: int) -> Value:
 
 def _unscaled(c: Code, x: Value, order: int) -> Value:
     size = abs(x)
-    # A part of the exponent goes into a factor, so that exp does not overflow before the function does.
-    part = 64.0 if c.ctype == "f64" else 16.0
-    large = size >= part
-    factor = c.select(large, math.exp(part), 1.0)
-    far = c.call("exp", size - c.select(large, part, 0.0)) * (_far(c, size, order) * factor)
+    # A part of a large exponent goes into a factor, so that exp does not overflow before the function does.
+    limit, part = (512.0, 44.0) if c.ctype == "f64" else (80.0, 36.0)  # exp(part) is nearly a float
+    large = size >= limit
+    far = c.call("exp", size - c.select(large, part, 0.0)) * _far(c, size, order)
+    far = far * c.select(large, math.exp(part), 1.0)
     far = c.copysign(far, x) if order else far
     return c.select(size < 8.0, _near(c, x, order), far)
 
@@ -49,19 +49,19 @@ def i0e(c: Code, x: Value) -> Value:
     return _scaled(c, x, 0)
 
 
-@scalar("i1e", f64=4, f32=4)
+@scalar("i1e", f64=4.5, f32=4.5)
 def i1e(c: Code, x: Value) -> Value:
     """exp(-|x|) I₁(x)."""
     return _scaled(c, x, 1)
 
 
-@scalar("i0", f64=4, f32=4)
+@scalar("i0", f64=4.5, f32=4.5)
 def i0(c: Code, x: Value) -> Value:
     """I₀(x)."""
     return _unscaled(c, x, 0)
 
 
-@scalar("i1", f64=4, f32=4)
+@scalar("i1", f64=4.5, f32=4.5)
 def i1(c: Code, x: Value) -> Value:
     """I₁(x)."""
     return _unscaled(c, x, 1)

@@ -74,7 +74,7 @@ def rel_entr(c: Code, x: Value, y: Value) -> Value:
     return _of_positive(c, x, y, x * c.select(infinite, c.call("log", x / y), logarithm), 0.0)
 
 
-@scalar("kl_div", arity=2, f64=4, f32=4)
+@scalar("kl_div", arity=2, f64=5, f32=5)
 def kl_div(c: Code, x: Value, y: Value) -> Value:
     """x log(x/y) - x + y; of neighbours (x - y) s (1 + (1 + s) rest/(2s)), which is never negative."""
     near, s, rest, logarithm = _log_ratio(c, x, y)

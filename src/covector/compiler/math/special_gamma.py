@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from . import coefficients_special as coefficients
-from .parts import cosine_over_sine, is_odd, log_parts, sinc_near
+from .parts import cotangent, is_odd, log_parts, sinc_near
 from .registry import scalar
 from .writer import Code, Value, single
 
@@ -42,7 +42,8 @@ def gammaln(c: Code, x: Value) -> Value:
     r = z - c.rint(z)
     above = c.select(below_half, z + 1.0, 1.0)
     under = abs(r) * sinc_near(c, r) * c.select(below, 1.0, z)  # of sin(πr)/π: π cancels
-    value = c.select(negative, c.call("log", above / under) - value, value)
+    reflected = c.select(r.equals(0.0), math.inf, c.call("log", above / under) - value)
+    value = c.select(negative, reflected, value)
     return c.select(z.equals(math.inf), x, c.select(x.equals(0.0), math.inf, value))
 
 
@@ -77,7 +78,7 @@ def digamma(c: Code, x: Value) -> Value:
     value = c.select(large, far, quotient)
 
     r = x - c.rint(x)
-    reflected = c.select(r.equals(0.0), math.nan, value - cosine_over_sine(c, r))
+    reflected = c.select(r.equals(0.0), math.nan, value - cotangent(c, r))
     return c.select(negative, reflected, value)
 
 
@@ -97,15 +98,16 @@ def trigamma(c: Code, x: Value) -> Value:
     value = c.select(large, far, near)
 
     r = x - c.rint(x)
-    root = 1.0 / (r * sinc_near(c, r))  # π/sin(πx)
-    return c.select(negative, c.fma(root, root, -value), value)
+    inverse = 1.0 / r  # its square, because that of a small r is subnormal
+    reflected = c.fma(inverse, inverse, c.polynomial(r * r, coefficients.COSECANT_PI[c.ctype]) - value)
+    return c.select(negative, reflected, value)
 
 
 # Beyond these, Γ is infinite.
 _LARGEST = {"f64": 171.62437695630272, "f32": 35.040096282958984}
 
 
-@scalar("gamma", f64=4, f32=4)
+@scalar("gamma", f64=4.5, f32=4.5)
 def gamma(c: Code, x: Value) -> Value:
     """exp of a logarithm in two parts: by Stirling's series, or below 5/2 of Γ(2 + t), to be divided.
 

@@ -19,7 +19,7 @@ def _quantile(c: Code, square: Value) -> Value:
     return c.select(square < 6.25, near, s * c.select(s < 5.5, middle, far))
 
 
-@scalar("erfinv", f64=3, f32=3)
+@scalar("erfinv", f64=4, f32=4)
 def erfinv(c: Code, x: Value) -> Value:
     """Infinite at ±1, NaN beyond."""
     size = abs(x)
@@ -27,7 +27,7 @@ def erfinv(c: Code, x: Value) -> Value:
     return c.select(size.equals(1.0), c.copysign(math.inf, x), value)
 
 
-@scalar("erfcinv", f64=3, f32=3)
+@scalar("erfcinv", f64=4, f32=4)
 def erfcinv(c: Code, x: Value) -> Value:
     """erfinv(1 - x) with all digits of small x; infinite at 0 and 2, NaN beyond."""
     rest = 2.0 - x

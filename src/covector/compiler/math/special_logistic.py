@@ -73,13 +73,13 @@ def _share(c: Code, x: Value, y: Value, base: str) -> Value:
     return c.select(equal, c.select(x > 0.0, 1.0, 0.0), share)
 
 
-@scalar("logaddexp_share", arity=2, f64=3, f32=3)
+@scalar("logaddexp_share", arity=2, f64=3.5, f32=3.5)
 def logaddexp_share(c: Code, x: Value, y: Value) -> Value:
     """The derivative of `logaddexp` by its first argument."""
     return _share(c, x, y, "e")
 
 
-@scalar("logaddexp2_share", arity=2, f64=3, f32=3)
+@scalar("logaddexp2_share", arity=2, f64=3.5, f32=3.5)
 def logaddexp2_share(c: Code, x: Value, y: Value) -> Value:
     """The derivative of `logaddexp2` by its first argument."""
     return _share(c, x, y, "2")

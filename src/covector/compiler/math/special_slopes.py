@@ -20,7 +20,7 @@ def sinc(c: Code, x: Value) -> Value:
     return c.select(abs(x) < 0.5, core, c.select(is_odd(c, whole), -value, value))
 
 
-@scalar("sinc_slope", f64=3, f32=3)
+@scalar("sinc_slope", f64=4, f32=4)
 def sinc_slope(c: Code, x: Value) -> Value:
     """The derivative of `sinc` as (cos(πx) - sinc(x))/x, or for |x| < 1/2 as x times a polynomial."""
     whole = c.rint(x)

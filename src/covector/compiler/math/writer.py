@@ -22,8 +22,8 @@ class Format:
     """An IEEE 754 binary format: its IR types and the constants of its encoding."""
 
     ctype: str
-    float: str
-    int: str
+    float_type: str
+    int_type: str
     bits: int
     fraction: int  # stored fraction bits
     bias: int
@@ -70,12 +70,10 @@ def literal(value: float | int | bool, type_: str) -> str:
         if type_ == "i1":
             return "true" if value else "false"
         width = _BITS[type_]
-        number = int(value) & ((1 << width) - 1)
-        return str(number - (1 << width) if number >> (width - 1) else number)
+        wrapped = int(value) & ((1 << width) - 1)
+        return str(wrapped - (1 << width) if wrapped >> (width - 1) else wrapped)
     number = float(value)
-    if type_ == "float":
-        number = single(number)
-    return f"0x{encoding(number):016X}"
+    return f"0x{encoding(single(number) if type_ == 'float' else number):016X}"
 
 
 class Value:
@@ -197,7 +195,7 @@ class Code:
         self.declarations: dict[str, str] = {}
         self.definitions: dict[str, str] = {}  # by symbol: constants and helpers
         self._known: dict[str, Value] = {}
-        self.arguments = [Value(self, f"%x{i}", self.format.float) for i in range(arity)]
+        self.arguments = [Value(self, f"%x{i}", self.format.float_type) for i in range(arity)]
 
     # ---- emission -------------------------------------------------------------------------------------------------
 
@@ -219,7 +217,7 @@ class Code:
 
     def constant(self, value: float) -> Value:
         """A float constant of the function's type, rounded to nearest."""
-        return Value(self, literal(value, self.format.float), self.format.float)
+        return Value(self, literal(value, self.format.float_type), self.format.float_type)
 
     def intrinsic(self, name: str, *operands: Value) -> Value:
         """A call of ``llvm.<name>`` whose operands and result share one type."""
@@ -233,7 +231,7 @@ class Code:
     def call(self, name: str, *operands: Operand, ctype: str | None = None) -> Value:
         """A call of another registered function of the same float type (or of `ctype`)."""
         ctype = ctype or self.ctype
-        type_ = FORMATS[ctype].float
+        type_ = FORMATS[ctype].float_type
         model = Value(self, "", type_)
         self.needs.add((name, ctype))
         listed = ", ".join(f"{type_} {self.like(o, model).text}" for o in operands)
@@ -305,7 +303,7 @@ class Code:
         """double to float."""
         return self.emit(f"fptrunc double {x.text} to float", "float")
 
-    # ---- error-free transformations (Dekker 1971, Knuth 1969; FMA products: Kahan 1996) ---------------------------------
+    # ---- error-free transformations (Dekker 1971, Knuth 1969; FMA products: Kahan 1996) ---------------------------
 
     def two_sum(self, a: Value, b: Value) -> tuple[Value, Value]:
         """(s, e) with s = fl(a + b) and s + e = a + b."""
@@ -327,7 +325,7 @@ class Code:
 
     def definition(self, result: Value) -> str:
         """The whole function as IR text."""
-        type_ = self.format.float
+        type_ = self.format.float_type
         arguments = ", ".join(f"{type_} {a.text}" for a in self.arguments)
         head = f'define internal {type_} @"cv.{self.name}.{self.ctype}"({arguments}) '
         head += "alwaysinline nounwind willreturn memory(none) {"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,9 @@ from ...core.graph import Equation, Graph, Var
 from ...core.primitive import PRIMITIVES
 from ...core.values import Aval, Shape, shape_of
 from ...ops.indexing import sliced_shape
+from .limits import MANY
 
-__all__ = ["MANY", "accumulated"]
-
-MANY = 16
-"""Arguments from which on a concatenation may come from a loop."""
+__all__ = ["accumulated"]
 
 
 def accumulated(graph: Graph) -> Graph:
@@ -29,6 +28,46 @@ def accumulated(graph: Graph) -> Graph:
     if not any(len(eq.inputs) >= MANY for eq in graph.equations):
         return graph
     return _Accumulation(graph).make()
+
+
+@dataclass(slots=True)
+class _Target:
+    """What the pieces are added to.
+
+    Attributes
+    ----------
+    places : array
+        For each element that is added its position in the flat result; the same for every lane of a batch.
+    shape : tuple of int
+        The shape of the result.
+    lanes : int
+        The number of leading axes, 0 or 1, that belong to a batch.
+    """
+
+    places: Any
+    shape: Shape
+    lanes: int
+
+    @classmethod
+    def of(cls, concat: Equation, scatter: Equation) -> _Target | None:
+        """What `scatter` adds the output of `concat` to; None if it is not of the kind that is rewritten."""
+        *batch, places = scatter.inputs[1:]
+        shape, lanes = scatter.params["shape"], len(batch)
+        dtype = concat.outputs[0].dtype
+        fits = not scatter.params["unique"] and lanes <= 1 and concat.params["axis"] == lanes == len(shape) - 1
+        if (
+            not fits
+            or any(type(i) is Var for i in scatter.inputs[1:])
+            or any(_dtype(x) != dtype for x in concat.inputs)
+        ):
+            return None
+        if places.ndim != 1 or not places.size or (lanes and not _counts(batch[0], shape[0])):
+            return None
+        return cls(places, shape, lanes)
+
+
+def _counts(lanes: Any, size: int) -> bool:
+    return lanes.shape == (size, 1) and bool((lanes[:, 0] == np.arange(size)).all())
 
 
 class _Accumulation:
@@ -58,8 +97,9 @@ class _Accumulation:
                 self._rewrite(k, eq)
         if not self.dropped:
             return self.graph
-        for k, eq in enumerate([None, *self.graph.equations], -1):
-            if eq is not None and k not in self.dropped:
+        self.new.equations += self.inserted.get(-1, ())
+        for k, eq in enumerate(self.graph.equations):
+            if k not in self.dropped:
                 self.new.equations.append(eq)
             self.new.equations += self.inserted.get(k, ())
         return self.new
@@ -80,57 +120,56 @@ class _Accumulation:
 
     def _rewrite(self, k: int, concat: Equation) -> None:
         scatter = self._only_user(concat.outputs[0], "scatter")
-        if scatter is None or len(scatter.inputs) != 2 or scatter.params["unique"] or len(scatter.params["shape"]) != 1:
+        target = None if scatter is None else _Target.of(concat, scatter)
+        if scatter is None or target is None:
             return
-        places, dtype = scatter.inputs[1], concat.outputs[0].dtype
-        if type(places) is Var or places.ndim != 1 or any(_dtype(x) != dtype for x in concat.inputs):
-            return
-        result, shape = scatter.outputs[0], scatter.params["shape"]
-        if not len(places):
-            return
+        result = scatter.outputs[0]
         reshape = self._only_user(result, "reshape")
-        if reshape is not None:
+        if reshape is not None and reshape.params["shape"][: target.lanes] == target.shape[: target.lanes]:
             self.dropped.add(self.users[result.index])
-            result, shape = reshape.outputs[0], reshape.params["shape"]
+            result = reshape.outputs[0]
+            target.shape = reshape.params["shape"]
         self.dropped |= {k, self.users[concat.outputs[0].index]}
-        total: Any = np.zeros(shape, dtype)
-        pieces = list(self._pieces(concat, places))
+        total: Any = np.zeros(target.shape, result.dtype)
+        pieces = list(self._pieces(concat, target))
         at = -1
         for i, (x, where) in enumerate(pieces):
             at = max(at, self.made.get(x.index, -1) if type(x) is Var else -1)
-            total = self._add(total, x, where, shape, at, result if i == len(pieces) - 1 else None)
+            total = self._add(total, x, where, target, at, result if i == len(pieces) - 1 else None)
 
-    def _pieces(self, concat: Equation, places: Any) -> Iterator[tuple[Any, Any]]:
-        """What is added, and the positions in the flat result to which its elements belong."""
-        start = 0
+    def _pieces(self, concat: Equation, target: _Target) -> Iterator[tuple[Any, Any]]:
+        """What is added, and the positions in the flat result (of one lane) to which its elements belong."""
+        start, lanes = 0, target.lanes
         for x in concat.inputs:
-            stop = start + shape_of(x)[0]
-            where = places[start:stop]
+            stop = start + shape_of(x)[lanes]
+            where = target.places[start:stop]
             start = stop
             eq = self._maker(x, "reshape")
-            while eq is not None:
-                self.dropped.add(self.made[x.index])
+            while eq is not None and eq.outputs[0].shape[:lanes] == shape_of(eq.inputs[0])[:lanes]:
                 shape, index = eq.outputs[0].shape, eq.params.get("index")
+                if index is not None and lanes and index[0] != slice(None):
+                    break
+                self.dropped.add(self.made[x.index])
                 x = eq.inputs[0]
                 # Adding zeros around what `unslice` places changes nothing: a sum that began with 0.0 is never -0.0.
-                where = where.reshape(shape)[index] if index is not None else where.reshape(shape_of(x))
+                whole = where.reshape(shape[lanes:])
+                where = where.reshape(shape_of(x)[lanes:]) if index is None else whole[index[lanes:]]
                 eq = self._maker(x, "reshape") or self._maker(x, "unslice")
             yield x, where
 
-    def _add(self, total: Any, x: Any, where: Any, shape: Shape, at: int, result: Var | None) -> Var:
+    def _add(self, total: Any, x: Any, where: Any, target: _Target, at: int, result: Var | None) -> Var:
         """Insert behind equation `at` the sum of `total` and `x` at some places, as the variable `result`."""
+        lanes, shape = target.shape[: target.lanes], target.shape[target.lanes :]
         index, part = self._box(where, shape)
-        out = result or self._variable(shape, x.dtype)
+        out = result or self._variable(target.shape, x.dtype)
+        x = self._shaped(x, (*lanes, *part), at)
         if index is None:
-            places = np.unravel_index(where, shape)
-            added = Equation(
-                PRIMITIVES["add_at"], [total, self._shaped(x, part, at), *places], {"unique": False}, [out]
-            )
-            self._insert(at, added)
+            places = [p[(None,) * len(lanes)] for p in np.unravel_index(where, shape)]
+            places = [*[np.arange(n).reshape(n, *[1] * where.ndim) for n in lanes], *places]
+            self._insert(at, Equation(PRIMITIVES["add_at"], [total, x, *places], {"unique": False}, [out]))
             return out
-        old, new = self._variable(part, x.dtype), self._variable(part, x.dtype)
-        params = {"index": index}
-        x = self._shaped(x, part, at)
+        old, new = self._variable(x.shape, x.dtype), self._variable(x.shape, x.dtype)
+        params = {"index": (*[slice(None)] * len(lanes), *index)}
         self._insert(
             at,
             Equation(PRIMITIVES["read"], [total], params, [old]),
@@ -160,7 +199,7 @@ class _Accumulation:
         if key not in self.boxes:
             index = _box(where, shape)
             self.boxes[key] = (index, where.shape if index is None else sliced_shape(shape, index))
-        return self.boxes[key]  # type: ignore[no-any-return]
+        return self.boxes[key]
 
 
 def _dtype(x: Any) -> Any:

@@ -12,7 +12,7 @@ from ...core.values import Aval, aval_of, is_weak
 from ..keys import frozen
 from .places import Spot, emit, moving, swept
 from .runs import Column, Run
-from .table import INDEXED, literal_dtype
+from .table import literal_dtype
 
 if TYPE_CHECKING:
     from .demand import Demand
@@ -150,7 +150,7 @@ class _Maker:
             aval = array.aval if type(array) is Var else aval_of(array)
             self.known[key] = self.body.variable(Aval(aval.shape[1:], aval.dtype))
             self.sequences.append((array, self.known[key]))
-        return self.known[key]  # type: ignore[no-any-return]
+        return self.known[key]
 
     def _in_order(self, values: Any) -> Any:
         """One entry for each iteration, in the order of the loop's index."""
@@ -162,7 +162,7 @@ class _Maker:
         (dtype,) = dtypes
         key = ("constants", dtype, column.values.tobytes())
         if key in self.known:
-            return self.known[key]  # type: ignore[no-any-return]
+            return self.known[key]
         return self._sequence(np.stack([np.asarray(x, dtype) for x in values]), key)
 
     # --- indices ------------------------------------------------------------------------------------------------------
@@ -217,8 +217,11 @@ class _Maker:
                 self.loop.fixed[slot] = x.value
         finals = self._carry()
         stacked = self._stacked()
+        self._drop_dead([x for _, x in stacked], set(finals.values()))
+        places = {carry[1].index: k for k, carry in enumerate(self.carries)}
         self.body.outputs = [after for _, _, after in self.carries] + [x for _, x in stacked]
-        _without_dead(self.body)
+        if not self.body.outputs:
+            return self.loop
         fixed = list(self.fixed.values())
         self.body.inputs = [self.index, *[v for _, v in fixed], *[v for _, v, _ in self.carries]]
         self.body.inputs += [v for _, v in self.sequences]
@@ -233,8 +236,8 @@ class _Maker:
             length=self.run.count,
             reverse=self.loop.reverse,
         )
-        for slot, k in finals.items():
-            self.loop.final[slot] = out[k]
+        for slot, var in finals.items():
+            self.loop.final[slot] = out[places[var.index]]
         for (place, _), array in zip(stacked, out[len(self.carries) :], strict=True):
             if type(place) is tuple:
                 self.loop.begins[place] = array
@@ -242,23 +245,45 @@ class _Maker:
                 self.loop.stacks[place] = array
         return self.loop
 
-    def _carry(self) -> dict[int, int]:
-        """List the carries; return which of them ends as what the last iteration makes at a slot."""
-        finals: dict[int, int] = {}
+    def _drop_dead(self, outputs: list[Any], finals: set[Var]) -> None:
+        """Drop equations, carries and inputs that neither `outputs` nor the carries in `finals` need."""
+        after = {var.index: value for _, var, value in self.carries}
+        needed: set[int] = set()
+        todo = [*outputs, *finals]
+        makers = {v.index: eq for eq in self.body.equations for v in eq.outputs}
+        while todo:
+            x = todo.pop()
+            if type(x) is not Var or x.index in needed:
+                continue
+            needed.add(x.index)
+            if x.index in after:
+                todo.append(after[x.index])
+            elif x.index in makers:
+                todo += makers[x.index].inputs
+        self.body.equations = [eq for eq in self.body.equations if any(v.index in needed for v in eq.outputs)]
+        self.carries = [c for c in self.carries if c[1].index in needed]
+        self.sequences = [c for c in self.sequences if c[1].index in needed]
+        self.fixed = {k: c for k, c in self.fixed.items() if c[1].index in needed}
+
+    def _carry(self) -> dict[int, Var]:
+        """List the carries; return those that end as what the last iteration makes at a slot and is needed."""
         for (slot, initial), chain in self.chains.items():
-            finals[slot] = len(self.carries)
             after = self._inside(self.slots[slot])
             for j, var in enumerate(chain):
                 start = self._as(self.stitching.get(initial[-1 - j]), var.aval)
                 self.carries.append((start, var, after))
                 after = var
+        finals: dict[int, Var] = {}
         last = self.run.count - 1
         for slot, times in self.demand.singles.items():
-            wanted = last in times and not self.demand.outputs(slot, self.run.count)
-            if wanted and slot not in finals and slot not in self.loop.fixed:
-                finals[slot] = len(self.carries)
+            if last not in times or slot in self.loop.fixed or self.demand.outputs(slot, self.run.count):
+                continue
+            known = [chain[0] for (s, _), chain in self.chains.items() if s == slot]
+            if not known:
                 aval = self._slot_aval(slot)
-                self.carries.append((np.zeros(aval.shape, aval.dtype), self.body.variable(aval), self.slots[slot]))
+                known = [self.body.variable(aval)]
+                self.carries.append((np.zeros(aval.shape, aval.dtype), known[0], self.slots[slot]))
+            finals[slot] = known[0]
         return finals
 
     def _as(self, x: Any, aval: Aval) -> Any:
@@ -270,25 +295,12 @@ class _Maker:
         out: list[tuple[Any, Any]] = []
         arrays = {var.index: array for array, var in self.sequences}
         for slot in sorted({*self.demand.windows, *self.demand.singles}):
-            x = self.slots[slot]
-            if type(x) is Outer:
-                continue
-            for initial in self.demand.inputs(slot, self.run.count):
+            for initial in self.demand.inputs(slot):
                 out.append(((slot, initial), self.chains[slot, (initial,)][0]))
-            if self.demand.outputs(slot, self.run.count):
+            x = self.slots[slot]
+            if type(x) is not Outer and self.demand.outputs(slot, self.run.count):
                 if x.index in arrays:
                     self.loop.stacks[slot] = arrays[x.index]
                 else:
                     out.append((slot, x))
         return out
-
-
-def _without_dead(body: Graph) -> None:
-    """Drop equations that no output needs."""
-    needed = {x.index for x in body.outputs if type(x) is Var}
-    kept = []
-    for eq in reversed(body.equations):
-        if any(v.index in needed for v in eq.outputs):
-            kept.append(eq)
-            needed.update(x.index for x in eq.inputs if type(x) is Var)
-    body.equations = kept[::-1]

@@ -37,7 +37,7 @@ class Demand:
         """The number of values that have to be cut from arrays one by one."""
         return sum(len(ts) for ts in self.singles.values() if ts != {count - 1})
 
-    def inputs(self, slot: int, count: int) -> set[Any]:
+    def inputs(self, slot: int) -> set[Any]:
         """The initial values of carries whose values at the beginnings of iterations are needed as arrays."""
         return {initial for low, _, initial in self.windows.get(slot, ()) if low == 0}
 
@@ -46,7 +46,7 @@ class Demand:
         if any(low > 0 for low, _, _ in self.windows.get(slot, ())):
             return True
         singles = self.singles.get(slot, set())
-        return bool(singles - {count - 1}) and not self.inputs(slot, count)
+        return bool(singles - {count - 1}) and not self.inputs(slot)
 
 
 def demands(table: Table, runs: Sequence[Run], joins: Joins) -> dict[Run, Demand]:
@@ -96,4 +96,4 @@ def _outside(table: Table, runs: Sequence[Run], joins: Joins) -> list[int]:
     inside = np.zeros(len(numbers), bool)
     for run in runs:
         inside |= (numbers >= run.base) & (numbers < run.end)
-    return numbers[inside].tolist()  # type: ignore[no-any-return]
+    return numbers[inside].tolist()

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from .limits import MANY
 from .runs import Run, run_of
 from .table import Table
 
 __all__ = ["Joins", "Window"]
 
-_WIDE = 16
 _FEWEST = 4
 
 
@@ -53,7 +53,7 @@ class Joins:
                 self._uses[number] += 1
         self.parts: dict[int, list[Window | int]] = {}
         self.absorbed: set[int] = set()
-        for k in np.flatnonzero(np.diff(table.ref_start) >= _WIDE).tolist():
+        for k in np.flatnonzero(np.diff(table.ref_start) >= MANY).tolist():
             if table.equations[k].primitive.name == "concat" and not any(r.start <= k < r.stop for r in runs):
                 self.parts[k] = self._split(table.refs[table.ref_start[k] : table.ref_start[k + 1]].tolist())
 

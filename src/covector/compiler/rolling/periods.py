@@ -8,15 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .table import scrambled
+from .limits import LEAST_COUNT
+from .numbers import scrambled
 
-__all__ = ["LEAST_COUNT", "LEAST_LENGTH", "Stretch", "chosen", "periods", "stretches"]
-
-LEAST_COUNT = 8
-"""Repetitions from which on a loop is worth it."""
-
-LEAST_LENGTH = 64
-"""Equations from which on a loop is worth it for its own sake."""
+__all__ = ["Stretch", "chosen", "periods", "stretches"]
 
 _LONGEST = 128
 _CANDIDATES = 12
@@ -62,23 +57,27 @@ def _words(tokens: Any) -> Iterator[Any]:
             yield words
 
 
-def stretches(tokens: Any, candidates: list[int], least: int) -> list[Stretch]:
-    """Return all stretches of `least` tokens with one of the candidates as period, the shortest periods first."""
+def stretches(tokens: Any, candidates: list[int]) -> list[Stretch]:
+    """Return all stretches with one of the candidates as period, the shortest periods first."""
     found: list[Stretch] = []
     for m in candidates:
         same = np.concatenate([[False], tokens[m:] == tokens[:-m], [False]])
         edges = np.flatnonzero(same[1:] != same[:-1]).reshape(-1, 2)
-        long = edges[:, 1] - edges[:, 0] >= max((LEAST_COUNT - 1) * m, least - m)
+        long = edges[:, 1] - edges[:, 0] >= (LEAST_COUNT - 1) * m
         found += [Stretch(start, end + m, m) for start, end in edges[long].tolist()]
     return found
 
 
-def chosen(found: list[Stretch], refused: set[Stretch], least: int) -> list[Stretch]:
-    """Return parts of the stretches `found` that do not overlap, in order; shorter periods come first to their own."""
+def chosen(found: list[Stretch], refused: set[Stretch], work: Any, least: int) -> list[Stretch]:
+    """Return parts of the stretches `found` that do not overlap, in order, each of as much `work` as `least`.
+
+    Shorter periods come first to their own.
+    """
     out: list[Stretch] = []
     for whole in found:
         for part in _free(whole, out):
-            if part.stop - part.start >= max(LEAST_COUNT * part.period, least) and part not in refused:
+            enough = part.stop - part.start >= LEAST_COUNT * part.period and work[part.stop] - work[part.start] >= least
+            if enough and part not in refused:
                 insort(out, part)
     return out
 

@@ -26,9 +26,9 @@ def emit(graph: Graph, name: str | Primitive, *inputs: Any, **params: Any) -> An
 
 
 class Spot(NamedTuple):
-    """A place that moves: ``index + offset`` with a variable `index`."""
+    """A place that moves: ``var + offset``."""
 
-    index: Var
+    var: Var
     offset: int
 
 
@@ -50,7 +50,7 @@ def _indices(graph: Graph, eq: Equation, places: list[Any]) -> tuple[list[Any], 
     """Index arrays for the leading axes, the entries of the index behind them, and the rank of the arrays."""
     full, shape = entries(eq), indexed_shape(eq)
     moved = iter(places)
-    spots = [next(moved) if e is not None else None for e, _ in full]
+    spots: list[Any] = [next(moved) if e is not None else None for e, _ in full]
     # Writing has no index behind the arrays, so there the arrays go on to the last entry that is not everything.
     through = eq.primitive.name in ("write", "unslice")
     last = max(
@@ -70,9 +70,9 @@ def _indices(graph: Graph, eq: Equation, places: list[Any]) -> tuple[list[Any], 
         if type(spot) is not Spot:
             indices.append(offsets + np.int64(spot))
         elif type(e) is not slice and not spot.offset:
-            indices.append(spot.index)
+            indices.append(spot.var)
         else:
-            indices.append(emit(graph, "add", spot.index, offsets + np.int64(spot.offset)))
+            indices.append(emit(graph, "add", spot.var, offsets + np.int64(spot.offset)))
     return indices, [e for e, _ in full[last + 1 :]], rank
 
 

@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from .periods import LEAST_COUNT, Stretch
+from .limits import LEAST_COUNT
+from .periods import Stretch
 from .table import Table
 
 __all__ = ["Column", "Run", "find_run", "run_of"]
@@ -112,7 +113,7 @@ def run_of(runs: Sequence[Run], number: int) -> Run | None:
 
 
 def find_run(table: Table, stretch: Stretch, runs: Sequence[Run], least: int) -> Run | None:
-    """Return the longest run in `stretch`, given those before it; None if it has fewer equations than `least`."""
+    """Return the longest run in `stretch`, given those before it; None if there is less to do in it than `least`."""
     start = _cut(table, stretch)
     m = stretch.period
     count = (stretch.stop - start) // m
@@ -177,7 +178,7 @@ def _classified(
             return None
         columns.append(column)
     t0, t1 = pattern.extent()
-    if (t1 - t0) < LEAST_COUNT or (t1 - t0) * m < least:
+    if t1 - t0 < LEAST_COUNT or table.work[start + t1 * m] - table.work[start + t0 * m] < least:
         return None
     low, per = table.place_start[start], int(table.place_start[start + m] - table.place_start[start])
     places = table.places[low : low + per * count].reshape(count, per)[t0:t1]

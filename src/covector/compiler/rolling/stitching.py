@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.graph import Equation, Graph, Var
 from .body import Loop, Outer, make_loop
-from .demand import demands
+from .demand import Demand, demands
 from .joins import Joins, Window
 from .places import emit
 from .runs import Run, run_of
@@ -19,8 +19,14 @@ __all__ = ["Stitching", "stitched"]
 
 
 def stitched(table: Table, runs: Sequence[Run]) -> Graph:
-    """Return the program with a loop for each of the `runs`."""
-    return Stitching(table, runs).make()
+    """Return the program with a loop for each of the `runs` that is worth it."""
+    while True:
+        joins = Joins(table, runs)
+        wanted = demands(table, runs, joins)
+        useful = [r for r in runs if wanted[r].windows or 2 * wanted[r].pieces(r.count) < r.stop - r.start]
+        if len(useful) == len(runs):
+            return Stitching(table, runs, joins, wanted).make()
+        runs = useful
 
 
 class Stitching:
@@ -34,11 +40,11 @@ class Stitching:
         The loop for each run so far.
     """
 
-    def __init__(self, table: Table, runs: Sequence[Run]) -> None:
+    def __init__(self, table: Table, runs: Sequence[Run], joins: Joins, wanted: dict[Run, Demand]) -> None:
         self.table = table
         self.runs = runs
-        self._joins = Joins(table, runs)
-        self._demands = demands(table, runs, self._joins)
+        self._joins = joins
+        self._demands = wanted
         self.graph = Graph()
         self.loops: dict[Run, Loop] = {}
         self._values: list[Any] = [None] * len(table.variables)
@@ -57,6 +63,7 @@ class Stitching:
             at = run.stop
         self._copy(at, len(table.equations))
         graph.outputs = [self.get(number) for number in table.outputs]
+        _drop_dead(graph)
         return graph
 
     def _copy(self, start: int, stop: int) -> None:
@@ -145,3 +152,13 @@ class Stitching:
     def _repeated(self, x: Any, count: int) -> Any:
         shape = np.shape(x)
         return emit(self.graph, "broadcast", x, shape=(count, *shape), axes=tuple(range(1, 1 + len(shape))))
+
+
+def _drop_dead(graph: Graph) -> None:
+    needed = {x.index for x in graph.outputs if type(x) is Var}
+    kept = []
+    for eq in reversed(graph.equations):
+        if any(v.index in needed for v in eq.outputs):
+            kept.append(eq)
+            needed.update(x.index for x in eq.inputs if type(x) is Var)
+    graph.equations = kept[::-1]

@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from ...control.loop import loop_p
 from ...core.graph import Equation, Graph, Var
 from ...core.primitive import Primitive
 from ...core.values import is_weak
 from ..keys import frozen, scalar_key
+from .limits import LEAST_COUNT, LEAST_LENGTH, MANY
+from .numbers import scrambled
 
 __all__ = ["INDEXED", "Table", "entries", "indexed_shape", "literal_dtype"]
 
@@ -41,6 +44,8 @@ class Table:
         Likewise the places in basic indices: of an integer itself, of a slice its start.
     out_start : int64 array
         Number of the first output of each equation.
+    work : int64 array
+        Before each equation and behind the last, how much there is to do so far: a loop counts as many equations.
     outputs : list of int
         Numbers of the outputs of the program.
     variables : list of Var
@@ -67,14 +72,14 @@ class Table:
         tokens: list[int] = []
         self.ref_start, self.place_start, self.out_start = self._fill(tokens, refs, places)
         self.tokens = np.array(tokens, np.int64)
+        self.work = np.concatenate(
+            [[0], np.cumsum([LEAST_LENGTH if eq.primitive is loop_p else 1 for eq in self.equations])]
+        )
         self.refs = np.array(refs, np.int64)
         self.places = np.array(places, np.int64)
-        self.outputs = [self._reference(x) for x in graph.outputs]
+        self.outputs = [self.reference(x) for x in graph.outputs]
+        self._set_apart()
         self.sharp = [self._sharpen(reach) for reach in _REACHES]
-
-    def reference(self, x: Any) -> int:
-        """The number of an argument of an equation."""
-        return self._reference(x)
 
     def constant(self, number: int) -> Any:
         """The constant with a (negative) number."""
@@ -137,9 +142,10 @@ class Table:
                 dtype = literal_dtype(eq, k)
                 if type(x) is Var and dtype != x.dtype:
                     dtype = None
-                key[1 + k] = self._id(((), dtype) if dtype is not None else ("weak", self._reference(x)))
+                key[1 + k] = self._id(((), dtype) if dtype is not None else ("weak", self.reference(x)))
 
-    def _reference(self, x: Any) -> int:
+    def reference(self, x: Any) -> int:
+        """The number of an argument of an equation."""
         return self._number[x.index] if type(x) is Var else self._constant(x)
 
     def _constant(self, x: Any) -> int:
@@ -206,6 +212,25 @@ class Table:
                 return self._params_key(eq.params)
         return tuple(key)
 
+    def _set_apart(self) -> None:
+        """Make the tokens of equations unlike all others that only prepare arguments of one wide concatenation.
+
+        That takes them from a loop as they are (see `joins`).
+        """
+        counts = np.diff(self.ref_start)
+        wide = [k for k in np.flatnonzero(counts >= MANY).tolist() if self.equations[k].primitive.name == "concat"]
+        if not wide:
+            return
+        uses = np.bincount(self.refs[self.refs >= 0], minlength=len(self.variables))
+        for k in wide:
+            if np.count_nonzero(self.tokens == self.tokens[k]) >= LEAST_COUNT:
+                continue
+            refs = np.unique(self.refs[self.ref_start[k] : self.ref_start[k + 1]])
+            makers = np.searchsorted(self.out_start, refs[refs >= len(self.graph.inputs)], side="right") - 1
+            for at, number in zip(makers.tolist(), refs[refs >= len(self.graph.inputs)].tolist(), strict=True):
+                if uses[number] == 1 and self.equations[at].primitive.name == "reshape":
+                    self.tokens[at] = -1 - at
+
     def _sharpen(self, reach: int) -> Any:
         """Mix into the tokens where arguments come from: how far back, if near; which ones, if they are used often."""
         counts = np.diff(self.ref_start)
@@ -224,17 +249,9 @@ class Table:
         return np.unique(total, return_inverse=True)[1]
 
 
-def scrambled(x: Any) -> Any:
-    """Spread integers over 64 bits (the finalizer of splitmix64; Steele, Lea & Flood 2014)."""
-    with np.errstate(over="ignore"):
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return x ^ (x >> np.uint64(31))
-
-
 def indexed_shape(eq: Equation) -> tuple[int, ...]:
     """The shape of the array that the basic index of `eq` refers to."""
-    return eq.params["shape"] if eq.primitive.name == "unslice" else np.shape(eq.inputs[0])  # type: ignore[no-any-return]
+    return eq.params["shape"] if eq.primitive.name == "unslice" else np.shape(eq.inputs[0])
 
 
 def entries(eq: Equation) -> list[tuple[Any, int]]:

@@ -87,6 +87,11 @@ def twice_itself(b: Builder, out: Aval, inputs: Inputs, params: Params) -> Any:
     return x if same(x, y) else None
 
 
+def plus_itself(b: Builder, out: Aval, inputs: Inputs, params: Params) -> Any:
+    x, y = inputs
+    return b.emit("multiply", x, out.dtype.type(2)) if out.dtype.kind == "f" and same(x, y) else None
+
+
 def over_power_of_two(b: Builder, out: Aval, inputs: Inputs, params: Params) -> Any:
     x, y = inputs
     c = _factor(b, y, out)

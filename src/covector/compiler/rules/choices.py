@@ -167,15 +167,16 @@ def convert_to_same(b: Builder, out: Aval, inputs: Inputs, params: Params) -> An
 
 def lossless(a: np.dtype[Any], c: np.dtype[Any]) -> bool:
     """Whether every value of dtype `a` is one of dtype `c`."""
-    if a == c or a.kind == "b":
-        return c.kind in "biufc"
+    kinds = a.kind + c.kind
+    if a == c or (a.kind == "b" and c.kind in "biufc"):
+        return True
     if c.kind == "c":
-        return a.kind == "c" and a.itemsize <= c.itemsize or lossless(a, np.empty(0, c).real.dtype)
-    if a.kind in "iu" and c.kind == "f":
+        return a.itemsize <= c.itemsize if a.kind == "c" else lossless(a, np.empty(0, c).real.dtype)
+    if kinds in ("if", "uf"):
         return 8 * a.itemsize - (a.kind == "i") <= np.finfo(c).nmant + 1
-    if a.kind == "f" and c.kind == "f" or a.kind == "i" and c.kind == "i":
+    if kinds in ("ff", "ii", "uu"):
         return a.itemsize <= c.itemsize
-    return a.kind == "u" and c.kind in "iu" and a.itemsize + (c.kind == "i") <= c.itemsize
+    return kinds == "ui" and a.itemsize < c.itemsize
 
 
 def convert_twice(b: Builder, out: Aval, inputs: Inputs, params: Params) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -80,6 +79,19 @@ def slice_of_broadcast(b: Builder, out: Aval, inputs: Inputs, params: Params) ->
             axis += 1
         place += type(e) is not int
     return b.emit("broadcast", _select(b, x, inner), shape=out.shape, axes=tuple(places))
+
+
+def slice_of_transpose(b: Builder, out: Aval, inputs: Inputs, params: Params) -> Any:
+    eq = b.maker(inputs[0], "transpose")
+    if eq is None:
+        return None
+    axes = eq.params["axes"]
+    entries = [e for e in selection(params["index"], b.aval(inputs[0]).shape) if e is not None]
+    inner: Selection = [entries[axes.index(k)] for k in range(len(axes))]
+    left = [k for k in range(len(axes)) if type(inner[k]) is range]
+    order = [left.index(k) for k in axes if k in left]
+    y = b.emit("transpose", _select(b, eq.inputs[0], inner), axes=tuple(order))
+    return b.emit("reshape", y, shape=out.shape)
 
 
 def slice_of_concat(b: Builder, out: Aval, inputs: Inputs, params: Params) -> Any:
@@ -187,14 +199,6 @@ def unslice_of_unslice(b: Builder, out: Aval, inputs: Inputs, params: Params) ->
     return b.emit("unslice", eq.inputs[0], index=index_of(sel, out.shape), shape=out.shape)
 
 
-def sum_of_unslices(b: Builder, out: Aval, inputs: Inputs, params: Params) -> Any:
-    """Of two at the same places."""
-    first, second = (b.maker(x, "unslice") for x in inputs)
-    if first is None or second is None or first.params != second.params:
-        return None
-    return b.emit("unslice", b.emit("add", first.inputs[0], second.inputs[0]), **first.params)
-
-
 def unslice_inside(b: Builder, out: Aval, inputs: Inputs, params: Params) -> Any:
     """t·p = t where t is zero, so a product with zeros is needed only where t was written."""
     t, p = inputs
@@ -224,87 +228,3 @@ def unslice_of_unary(name: str) -> Any:
         return None if eq is None else b.emit("unslice", b.emit(name, eq.inputs[0], **params), **eq.params)
 
     return rule
-
-
-# --- index arrays that are basic indices ------------------------------------------------------------------------------
-
-
-def basic_index(b: Builder, indices: Sequence[Any], shape: Shape) -> Selection | None:
-    """The selection that constant index arrays make, if each is an arithmetic progression along its own axis."""
-    arrays = []
-    for i in indices:
-        if type(i) is Var or not isinstance(i, int | np.integer | np.ndarray):
-            return None
-        arrays.append(np.asarray(i))
-    rank = max([a.ndim for a in arrays])
-    sel: Selection = []
-    last = -1
-    for a, n in zip(arrays, shape, strict=False):
-        entry = _progression(a, n)
-        if entry is None:
-            return None
-        if type(entry) is range:
-            (axis,) = (k + rank - a.ndim for k, m in enumerate(a.shape) if m != 1)
-            if axis <= last:
-                return None
-            last = axis
-        sel.append(entry)
-    return [*sel, *[range(n) for n in shape[len(arrays) :]]]
-
-
-def _progression(a: Any, n: int) -> int | range | None:
-    """The positions in `a` along an axis of length `n`, if it varies along one axis only and evenly."""
-    if a.dtype.kind not in "iu" or not a.size or sum(m != 1 for m in a.shape) > 1:
-        return None
-    flat = a.reshape(-1)
-    first, final = int(flat[0]), int(flat[-1])
-    if not -n <= first < n or not -n <= final < n:
-        return None
-    if flat.size == 1:
-        return first % n
-    step = int(flat[1]) - first
-    if step == 0 or first + step * (flat.size - 1) != final or (first < 0) != (final < 0):
-        return None
-    if not bool((np.diff(flat.astype(np.int64)) == step).all()):
-        return None
-    first %= n
-    return range(first, first + step * flat.size, step)
-
-
-def gather_is_slice(b: Builder, out: Aval, inputs: Inputs, params: Params) -> Any:
-    x, *indices = inputs
-    sel = basic_index(b, indices, b.aval(x).shape)
-    return None if sel is None else b.emit("reshape", _select(b, x, sel), shape=out.shape)
-
-
-def scatter_is_unslice(b: Builder, out: Aval, inputs: Inputs, params: Params) -> Any:
-    v, *indices = inputs
-    sel = basic_index(b, indices, out.shape)
-    if sel is None or math.prod(b.aval(v).shape) != math.prod(selected_shape(sel)):
-        return None
-    v = b.emit("reshape", v, shape=selected_shape(sel))
-    return b.emit("unslice", v, index=index_of(sel, out.shape), shape=out.shape)
-
-
-def put_is_write(b: Builder, out: Aval, inputs: Inputs, params: Params) -> Any:
-    x, v, *indices = inputs
-    placed = _placed(b, out, v, indices)
-    return None if placed is None else b.emit("write", x, placed[0], index=placed[1])
-
-
-def add_at_is_write(b: Builder, out: Aval, inputs: Inputs, params: Params) -> Any:
-    x, v, *indices = inputs
-    placed = _placed(b, out, v, indices) if b.aval(v).dtype == out.dtype else None
-    if placed is None:
-        return None
-    v, index = placed
-    return b.emit("write", x, b.emit("add", b.emit("slice", x, index=index), v), index=index)
-
-
-def _placed(b: Builder, out: Aval, v: Any, indices: Sequence[Any]) -> tuple[Any, tuple[Any, ...]] | None:
-    sel = basic_index(b, indices, out.shape)
-    if sel is None:
-        return None
-    shape = np.broadcast_shapes(*[b.aval(i).shape for i in indices]) + out.shape[len(indices) :]
-    v = b.emit("reshape", b.like(v, Aval(shape, out.dtype)), shape=selected_shape(sel))
-    return v, index_of(sel, out.shape)

@@ -261,6 +261,16 @@ def concat_of_one(b: Builder, out: Aval, inputs: Inputs, params: Params) -> Any:
     return b.like(b.emit("concat", *parts, axis=axis), out)
 
 
+def concat_of_transposes(b: Builder, out: Aval, inputs: Inputs, params: Params) -> Any:
+    makers = [b.maker(x, "transpose") for x in inputs]
+    first = makers[0]
+    if first is None or any(eq is None or eq.params != first.params for eq in makers):
+        return None
+    axes = first.params["axes"]
+    y = b.emit("concat", *[eq.inputs[0] for eq in makers if eq is not None], axis=axes[params["axis"]])
+    return b.emit("transpose", y, axes=axes)
+
+
 def concat_of_uniform(b: Builder, out: Aval, inputs: Inputs, params: Params) -> Any:
     """The same number throughout."""
     first = b.number(inputs[0])

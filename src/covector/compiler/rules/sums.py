@@ -5,11 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ...core.graph import Var
 from ...core.values import Aval, Shape
-from ..constants import is_identity
 from .arithmetic import Inputs, Params
 from .moves import groups
 
@@ -24,6 +20,12 @@ def sum_of_nothing(b: Builder, out: Aval, inputs: Inputs, params: Params) -> Any
     if any(shape[i] != 1 for i in params["axis"]):
         return None
     return b.emit("reshape", b.like(x, Aval(shape, out.dtype)), shape=out.shape)
+
+
+def extremum_of_nothing(b: Builder, out: Aval, inputs: Inputs, params: Params) -> Any:
+    """Over axes of length one."""
+    shape = b.aval(inputs[0]).shape
+    return None if any(shape[i] != 1 for i in params["axis"]) else b.emit("reshape", inputs[0], shape=out.shape)
 
 
 def _own_axes(b: Builder, x: Any, axis: tuple[int, ...]) -> tuple[Any, tuple[int, ...], int, tuple[int, ...]] | None:
@@ -199,10 +201,3 @@ def _contraction(b: Builder, operands: list[Any], labels: list[list[int]], left:
         if len(p) <= 2 and len(q) <= 2 and p and q and p[-1] == q[0] and [*p[:-1], *q[1:]] == left:
             return b.emit("matmul", u, v)
     return b.emit("contract", x, y, spec=(tuple(i), tuple(j), tuple(left)))
-
-
-def matmul_of_identity(b: Builder, out: Aval, inputs: Inputs, params: Params) -> Any:
-    for x, y in (inputs, inputs[::-1]):
-        if type(y) is not Var and isinstance(y, np.ndarray) and y.ndim == 2 and is_identity(y):
-            return b.like(x, out) if b.aval(x).shape == out.shape else None
-    return None

@@ -43,11 +43,20 @@ polygamma = elementwise(
     ],
     source="DLMF 5.15.1",
 )
+trigamma = elementwise(
+    "trigamma",
+    None,
+    (lambda out, x: polygamma(2, x),),
+    impl=lambda x: _polygamma(1, x),
+    keeps_out=False,
+    samples=[*_POSITIVE, *_NEGATIVE],
+    source="DLMF 5.15.1; polygamma of order 1 apart, because compiled programs have a formula for it",
+)
 
 
 def _trigamma(x: Any) -> Any:
     real_only("digamma", x)
-    return polygamma(1, x)
+    return trigamma(x)
 
 
 digamma = elementwise(
@@ -149,7 +158,7 @@ def _binom_rate(n: Any, k: Any, step: Any) -> Any:
     total, error = _rest(n, k)
     regular = np.logical_and(np.greater(total, 0), np.greater(total + step, 0))
     first, last = np.where(regular, total, 1.0), np.where(regular, total + step, 1.0)
-    return _digamma_difference(total, step) + error * (polygamma(1, last) - polygamma(1, first))
+    return _digamma_difference(total, step) + error * (trigamma(last) - trigamma(first))
 
 
 def _binom_value(out: Any, n: Any, k: Any) -> Any:
@@ -166,7 +175,7 @@ def _poch_value(out: Any, z: Any, m: Any) -> Any:
 def _digamma_sum(a: Any, b: Any) -> Any:
     """ψ(a + b) with the rounding error of a + b."""
     total = a + b
-    return _digamma(total) + sum_error(a, b, total) * polygamma(1, np.where(np.greater(total, 0), total, 1.0))
+    return _digamma(total) + sum_error(a, b, total) * trigamma(np.where(np.greater(total, 0), total, 1.0))
 
 
 beta = elementwise(

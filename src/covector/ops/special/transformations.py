@@ -19,10 +19,26 @@ _RADIAN = math.pi / 180
 _REAL = unary(complex_=False)
 
 # SciPy's own versions of functions that NumPy has too.
-elementwise("scipy_exp2", sc.exp2, (lambda out, x: _LN2 * out,), singular=False, samples=_REAL)
-elementwise("scipy_expm1", sc.expm1, (lambda out, x: np.exp(x),), singular=False, keeps_out=False, samples=unary())
-elementwise("scipy_log1p", sc.log1p, (lambda out, x: 1 / (1 + x),), keeps_out=False, samples=unary(-0.7, 2.0))
-elementwise("scipy_cbrt", sc.cbrt, (lambda out, x: 1 / (3 * np.square(out)),), samples=unary(0.1, 3.0, complex_=False))
+elementwise("scipy_exp2", sc.exp2, (lambda out, x: _LN2 * out,), lower="exp2", singular=False, samples=_REAL)
+elementwise(
+    "scipy_expm1",
+    sc.expm1,
+    (lambda out, x: np.exp(x),),
+    lower="expm1",
+    singular=False,
+    keeps_out=False,
+    samples=unary(),
+)
+elementwise(
+    "scipy_log1p", sc.log1p, (lambda out, x: 1 / (1 + x),), lower="log1p", keeps_out=False, samples=unary(-0.7, 2.0)
+)
+elementwise(
+    "scipy_cbrt",
+    sc.cbrt,
+    (lambda out, x: 1 / (3 * np.square(out)),),
+    lower="cbrt",
+    samples=unary(0.1, 3.0, complex_=False),
+)
 constant("scipy_round", sc.round, ufunc=sc.round, samples=_REAL)
 
 elementwise("exp10", sc.exp10, (lambda out, x: _LN10 * out,), singular=False, samples=_REAL)
