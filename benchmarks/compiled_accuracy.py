@@ -35,8 +35,12 @@ Compiled programs do not call a library for these functions: each is a formula t
 it and works on as many numbers at a time as the processor's vectors hold. The table says how far the results are from
 the true ones, in units in the last place (ulp), beside NumPy's or SciPy's own: the worst of {points} points in each of
 several regions (ordinary and huge numbers, neighbours of zeros and ends), compared with mpmath at 50 digits. Subnormal
-results are left out. Times are nanoseconds per number in one thread, of arrays of {length} numbers of ordinary size,
-and vary by a third from run to run; subnormal intermediate results make some processors far slower.
+results are left out; "overflow" is an infinity or NaN instead of a finite value. Times are nanoseconds per number in
+one thread, of arrays of {length} numbers of ordinary size, and vary by a third from run to run; subnormal intermediate
+results make some processors far slower.
+
+The polynomials behind them are minimax fits of our own, made by `python -m benchmarks.fits.elementary` and
+`python -m benchmarks.fits.special`.
 
 The unit in the last place is that of the true value, so that zeros count with all their digits, but for
 
@@ -153,7 +157,7 @@ def _cells(row: Row) -> list[str]:
 
 def _number(x: float) -> str:
     if not np.isfinite(x):
-        return "no digit"
+        return "overflow"
     return f"{x:.2f}" if x < 10 else f"{x:.0f}" if x < 10000 else f"{x:.0e}"
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import mpmath
-from mpmath import mp, mpf
+from mpmath import mpf
 
 __all__ = ["minimax"]
 
-mp.dps = 45
+_DIGITS = 45
 _ROUNDS = 12
 
 
@@ -72,7 +72,18 @@ def minimax(
     error : mpf
         The largest weighted error.
     """
-    low, high = mpf(low), mpf(high)
+    with mpmath.workdps(_DIGITS):
+        return _exchange(function, mpf(low), mpf(high), degree, weight, grid)
+
+
+def _exchange(
+    function: Callable[[Any], Any],
+    low: Any,
+    high: Any,
+    degree: int,
+    weight: Callable[[Any], Any] | None,
+    grid: int,
+) -> tuple[list[Any], Any]:
     middle, half = (low + high) / 2, (high - low) / 2
     scaled = [-mpmath.cos(mpmath.pi * (2 * k + 1) / (2 * grid)) for k in range(grid)]
     points = [middle + half * u for u in scaled]
@@ -87,7 +98,7 @@ def minimax(
         solution = list(mpmath.lu_solve(system, mpmath.matrix([values[k] for k in chosen])))
         coefficients, level = solution[:-1], abs(solution[-1])
         errors = [
-            w * (mpmath.polyval(coefficients[::-1], u) - v) for u, v, w in zip(scaled, values, weights, strict=True)
+            w * (mpmath.polyval(coefficients, u, asc=True) - v) for u, v, w in zip(scaled, values, weights, strict=True)
         ]
         worst = max(abs(e) for e in errors)
         if best is None or worst < best[1]:

@@ -70,7 +70,8 @@ def _stirling_rest(w: Any) -> Any:
     return x * (mpmath.loggamma(x) - (x - mpf("0.5")) * mpmath.log(x) + x - mpmath.log(2 * mpmath.pi) / 2)
 
 
-_ROOT = mpmath.findroot(mpmath.digamma, 1.46)
+with mpmath.workdps(60):
+    _ROOT = mpmath.findroot(mpmath.digamma, 1.46)
 
 
 def _digamma_middle(y: Any) -> Any:

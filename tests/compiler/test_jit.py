@@ -279,6 +279,13 @@ def test_out() -> None:
         g(X, out=np.empty(3, int))
 
 
+def test_out_of_numpys_own_functions() -> None:
+    for f, x in ((np.negative, X), (np.cumsum, M)):
+        out = np.empty(x.size)
+        assert cv.jit(f)(x, out=out) is out
+        assert_allclose(out, f(x))
+
+
 def test_a_parameter_called_out_is_the_functions_own() -> None:
     f = cv.jit(lambda x, out: x + out)
     assert_allclose(f(X, out=np.ones(3)), X + 1)

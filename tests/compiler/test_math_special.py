@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.special as sc
+from benchmarks.fits.remez import minimax
+from benchmarks.fits.special import FITS
 from benchmarks.references.ulp import largest_error, points_of
 from benchmarks.references.values import VALUES
 
 from compiler import harness
-from covector.compiler.math import FUNCTIONS
+from covector.compiler.math import FUNCTIONS, coefficients_special
 
 _POINTS = 60
 _NAMES = sorted(VALUES.keys() & FUNCTIONS.keys())
@@ -103,3 +105,12 @@ def test_loops_become_vector_code(name: str, ctype: str) -> None:
     lanes = [int(t[1:].split()[0]) for t in loop.vector_types if element in t]
     assert lanes and max(lanes) >= {"f64": 4, "f32": 8}[ctype]
     assert not loop.calls or "sin" in FUNCTIONS[name].needs  # huge angles go to the library
+
+
+def test_coefficients_are_those_of_the_fits() -> None:
+    for fit in FITS:
+        written = getattr(coefficients_special, fit.name)
+        assert {ctype: len(written[ctype]) - 1 for ctype in _BOTH} == {"f64": fit.double, "f32": fit.single}, fit.name
+    fit = next(fit for fit in FITS if fit.name == "SINC")
+    fitted, _ = minimax(fit.function, fit.low, fit.high, fit.double, fit.weight)
+    np.testing.assert_allclose(coefficients_special.SINC["f64"], np.array(fitted, float), rtol=1e-15)

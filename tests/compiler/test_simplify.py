@@ -202,6 +202,47 @@ def test_work_grows_linearly_with_the_program() -> None:
     assert tried[2] < 10 * lengths[2]
 
 
+def appended(n: int) -> Any:
+    def fun(x: Any) -> Any:
+        y = x[:1]
+        for k in range(n):
+            y = np.concatenate([y, x[k % 5 : k % 5 + 1] + y[:1]])
+        return y[0] + y[-1] + sum(y[k] for k in range(n))
+
+    return fun
+
+
+def test_what_lies_far_back_is_not_searched_for_without_end() -> None:
+    tried = []
+    for n in (100, 200, 400):
+        fired: Counter[str] = Counter()
+        graph = cv.make_graph(appended(n))(X[:5])
+        simple = check(simplify(graph, fired))
+        tried.append(fired["tried"])
+    assert tried[2] - tried[1] < 2.2 * (tried[1] - tried[0])
+    assert_kept(run(simple, [X[:5]]), run(graph, [X[:5]]), "exact")
+
+
+def test_what_adds_up_is_added_as_soon_as_it_is_known() -> None:
+    """The gradient in what every step of a loop reads is summed step by step, not from parts kept to the end."""
+
+    def fun(x: Any) -> Any:
+        y = x[::-1]
+        for _ in range(8):
+            y = np.sin(y * x[1:4].sum())
+        return y.sum()
+
+    args = [X[:5]]
+    graph = cv.make_graph(cv.grad(fun))(*args)
+    assert {"scatter", "concat"} <= {eq.primitive.name for eq in graph}
+    simple = check(simplify(graph))
+    names = [eq.primitive.name for eq in simple]
+    assert not {"scatter", "concat"} & set(names)
+    assert "".join(name[0] for name in names if name in ("add", "cos")) == "c" + "ca" * 7 + "a"
+    for g, w in zip(run(simple, args), run(graph, args), strict=True):
+        np.testing.assert_allclose(g, w, rtol=1e-12)
+
+
 # --- constants --------------------------------------------------------------------------------------------------------
 
 

@@ -199,15 +199,30 @@ def as_input(x: Any, example: bool = True) -> Input:
 
 
 def test_a_specialisation_by_itself() -> None:
-    spec = specialise(lambda given, hidden: given[0] * hidden[0] if given[0][0] > 0 else -given[0], [as_input(X)], [as_input(2 * X)], len)
+    spec = specialise(
+        lambda given, hidden: given[0] * hidden[0] if given[0][0] > 0 else -given[0],
+        [as_input(X)],
+        [as_input(2 * X)],
+        len,
+    )
     assert "float64[3], float64[3]" in repr(spec) and "1 guards" in repr(spec)
     assert len(spec.graph.inputs) == 2 and len(spec.graph.outputs) == 1
     assert spec.guarded is not None and len(spec.guarded.outputs) == 2
     assert_array_equal(spec.run([X], [X]), X * X)
     assert spec.run([-X], [X]) is MISMATCH
     assert_array_equal(spec.force([-X], [X]), -X * X)
-    again = specialise(lambda given, hidden: given[0] * hidden[0] if given[0][0] > 0 else -given[0], [as_input(X)], [as_input(2 * X)], len)
-    other = specialise(lambda given, hidden: given[0] * hidden[0] if given[0][0] > 0 else -given[0], [as_input(-X)], [as_input(2 * X)], len)
+    again = specialise(
+        lambda given, hidden: given[0] * hidden[0] if given[0][0] > 0 else -given[0],
+        [as_input(X)],
+        [as_input(2 * X)],
+        len,
+    )
+    other = specialise(
+        lambda given, hidden: given[0] * hidden[0] if given[0][0] > 0 else -given[0],
+        [as_input(-X)],
+        [as_input(2 * X)],
+        len,
+    )
     assert spec.same_guards(again) and not spec.same_guards(other)
 
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from ..core.errors import CustomRuleError
 from ..core.graph import Equation, Graph, GraphTrace, Var
-from ..core.tracer import start
+from ..core.tracer import Tracer, start
 from ..core.values import aval_of
 from ..transforms.batching import BatchTrace, BatchTracer
 from ..transforms.forward import ForwardTrace, ForwardTracer
@@ -19,10 +20,25 @@ from ..transforms.reverse import ReverseTrace, ReverseTracer, pull_back, push_fo
 from .calls_axes import Axis, on_shared, open_axes, settle_axes
 from .calls_residuals import part, residuals, used
 
-__all__ = ["Derived", "Source", "Tape", "batched", "tangents"]
+__all__ = ["Derived", "ForeignRuleError", "Source", "Tape", "batched", "check_closed", "tangents"]
 
 Source = tuple[str, int]
 """Where an input comes from: ``("arg", i)``, ``("out", i)``, ``("residual", i)`` or ``("seed", i)``."""
+
+
+class ForeignRuleError(CustomRuleError):
+    """A derivative rule in a compiled function closes over a value of another transform: it is good for one call."""
+
+
+def check_closed(graph: Graph) -> None:
+    """Raise `ForeignRuleError` if the program holds traced values."""
+    for eq in graph.equations:
+        for x in eq.inputs:
+            if isinstance(x, Tracer):
+                raise ForeignRuleError(
+                    f"a custom derivative rule in a compiled function closes over a value traced by {x._trace.name}, "
+                    f"which reached {eq.primitive}; pass it as an argument"
+                )
 
 
 class Derived(NamedTuple):
@@ -173,6 +189,8 @@ class Tape:
             read = [recorder.lower(x) for x in results if x is not None]
             for eq in used(backward, read):
                 read += eq.inputs
+            # Now and not in the backward pass, so that the call can still be made without machine code.
+            check_closed(settle_axes(recorder.graph))
         return residuals(self._equations, read, [v.index for _, v in self._there])
 
     @contextmanager

@@ -8,12 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.errors import CustomRuleError
 from ..core.graph import Graph, Var
-from ..core.tracer import Tracer
 from ..core.values import Aval, aval_of
 from .calls_axes import Axis, axes_of, bound_axes, settle_axes
-from .calls_derivatives import Derived, Source, Tape, batched, tangents
+from .calls_derivatives import Derived, Source, Tape, batched, check_closed, tangents
 
 __all__ = ["Part", "Program", "Reverse"]
 
@@ -171,15 +169,11 @@ class Reverse:
 
 def _settle_constants(graph: Graph) -> None:
     """Make the constants read-only: who records the program again then need not copy them."""
+    check_closed(graph)
     for eq in graph.equations:
         for x in eq.inputs:
             if type(x) is _ndarray and x.base is None:
                 x.flags.writeable = False
-            elif isinstance(x, Tracer):
-                raise CustomRuleError(
-                    f"{eq.primitive} in a compiled function takes a value traced by {x._trace.name} that is none of its "
-                    f"arguments, as a custom derivative rule does that closes over one; pass it as an argument"
-                )
 
 
 def _reaches(graph: Graph) -> tuple[bool, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 from ..core.graph import Equation, Graph, Var
 from ..core.values import Aval, aval_of
 
-__all__ = ["check", "run_passes"]
+__all__ = ["InvalidGraphError", "check", "run_passes"]
 
 Pass = Callable[[Graph], Graph]
 

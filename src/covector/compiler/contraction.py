@@ -12,6 +12,7 @@ from .operations import Unsupported
 __all__ = ["contraction"]
 
 _UNROLLED = 16  # longest sum that is written out
+_THIN = 64  # elements of a small matrix that a long one is multiplied with in loops
 _SMALL = 8**3  # multiplications up to which BLAS costs more than it brings
 
 
@@ -50,7 +51,8 @@ def contraction(b: Any, x: Any, y: Any, spec: Any) -> Map | Reduce | Dot:
     both = [label for label in k if label in i and label in j]
     stack = math.prod([sizes[label] for label in both])
     rows, columns = wide(i, x.shape) // max(stack, 1), wide(j, y.shape) // max(stack, 1)
-    if depth <= _UNROLLED and (rows * columns * depth <= _SMALL or min(rows, columns) <= 1):
+    thin = depth * min(rows, columns) <= _THIN
+    if depth <= _UNROLLED and (rows * columns * depth <= _SMALL or thin):
         return b.map(written_out, cost=2 * depth)
     if min(rows, columns) <= 1 or b.out.dtype.kind not in "fc" or stack * rows * columns * depth <= _SMALL:
         return b.reduce("add", extent, term, cost=1)

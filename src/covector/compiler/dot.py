@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from ..core.graph import Var
 from .definitions import Dot, Map
 from .index import Index
+from .llvm import target
 from .scope import strides_of
 
 __all__ = ["Product", "dot_call", "write_dot"]
@@ -18,6 +20,7 @@ __all__ = ["Product", "dot_call", "write_dot"]
 Labels = tuple[int, ...]
 
 _ORIGIN = Index(0)
+_FLUSH = 0x8040  # flush to zero, denormals are zero
 _GEMM = {"f8": "dgemm", "f4": "sgemm", "c16": "zgemm", "c8": "cgemm"}
 
 
@@ -56,6 +59,18 @@ def _step(labels: Labels, shape: Sequence[int], group: Labels) -> int | None:
     return first or 1
 
 
+def _apart(labels: Labels, stack: Labels) -> bool:
+    """Whether the members of the stack lie one after the other, so that each is close together in memory."""
+    lead = labels[: len([a for a in labels if a in stack])]
+    return all(a in stack for a in lead)
+
+
+def _natural(labels: Labels, stack: Labels, rows: Labels, columns: Labels) -> Labels:
+    """The axes of a stack of matrices, each with the axes that it has now in the order that they have now."""
+    stack, rest = tuple([a for a in stack if a in labels]), tuple([a for a in labels if a not in stack])
+    return (*stack, *(rest if rest == (*columns, *rows) else (*rows, *columns)))
+
+
 def dot_call(b: Any, x: Any, y: Any, spec: Any, sizes: dict[int, int]) -> Dot | Map | None:
     """Return the step that computes a contraction by BLAS; None where BLAS does not have it."""
     routine = _GEMM.get(f"{b.out.dtype.kind}{b.out.dtype.itemsize}")
@@ -77,9 +92,9 @@ def dot_call(b: Any, x: Any, y: Any, spec: Any, sizes: dict[int, int]) -> Dot | 
     order = k
     place = [_step(k, b.out.shape, group) for group in (rows, columns)]
     inner = place[1] == 1 or place[0] == 1 or min(lengths[0], lengths[2]) == 1
-    direct = None not in place and inner
+    direct = None not in place and inner and _apart(k, stack)
     if not direct:
-        order = (*stack, *rows, *columns)
+        order = _natural(k, stack, rows, columns)
         out = lowered.variable([sizes[a] for a in order], b.out.dtype)
     else:
         out = None
@@ -111,11 +126,14 @@ def _operand(b: Any, x: Any, labels: Any, stack: Labels, rows: Labels, columns: 
     if ok:
         steps = [_step(labels, var.shape, group) for group in (rows, columns)]
         lengths = [math.prod([sizes[a] for a in group]) for group in (rows, columns)]
-        ok = None not in steps and (1 in steps or 1 in lengths)
+        ok = None not in steps and (1 in steps or 1 in lengths) and _apart(labels, stack)
     if not ok:
-        order = (*stack, *rows, *columns)
-        order = tuple([a for a in order if a in labels])
-        copy = lowered.variable([sizes[a] for a in order], b.out.dtype)
+        order = _natural(labels, stack, rows, columns)
+        key = ("copy", var.index if type(var) is Var else id(var), labels, order, b.out.dtype)
+        copy = lowered.known.get(key)
+        known = copy is not None
+        if copy is None:
+            copy = lowered.known[key] = lowered.variable([sizes[a] for a in order], b.out.dtype)
         place = {a: k for k, a in enumerate(order)}
         shape, dtype = (var.shape, b.out.dtype) if type(var) is Var else (np.shape(var), b.out.dtype)
         source, old = (var if type(var) is Var else None), labels
@@ -124,7 +142,8 @@ def _operand(b: Any, x: Any, labels: Any, stack: Labels, rows: Labels, columns: 
             at = [index[place[a]] if a is not None and n > 1 else _ORIGIN for a, n in zip(old, shape, strict=True)]
             return b.convert(lowered.scope.read(source, at) if source is not None else x(*at), dtype)
 
-        lowered.define(copy, Map(element, cost=1), [source] if source is not None else [])
+        if not known:
+            lowered.define(copy, Map(element, cost=1), [source] if source is not None else [])
         var, labels = copy, order
     steps_of = dict(zip(labels, strides_of(var.shape), strict=True))
     return Matrix(
@@ -148,6 +167,22 @@ def _looked_through(lowered: Any, x: Any, labels: Any) -> tuple[Any, Any]:
     if isinstance(x, np.ndarray) and x.shape:
         x = lowered.constant(x)
     return x, labels
+
+
+@contextmanager
+def flushing(f: Any) -> Iterator[None]:
+    """Have the processor take subnormal numbers for zero, which they are in sums of products, and cost a hundredfold."""
+    if not target().triple.startswith("x86_64"):
+        yield
+        return
+    f.module.declared |= {"declare void @llvm.x86.sse.stmxcsr(ptr)", "declare void @llvm.x86.sse.ldmxcsr(ptr)"}
+    old, new = f.fresh(), f.fresh()
+    f.allocas += [f"{old} = alloca i32", f"{new} = alloca i32"]
+    f.lines.append(f"call void @llvm.x86.sse.stmxcsr(ptr {old})")
+    x = f.put(f"or i32 {f.put(f'load i32, ptr {old}')}, {_FLUSH}")
+    f.lines += [f"store i32 {x}, ptr {new}", f"call void @llvm.x86.sse.ldmxcsr(ptr {new})"]
+    yield
+    f.lines.append(f"call void @llvm.x86.sse.ldmxcsr(ptr {old})")
 
 
 def write_dot(f: Any, step: Dot) -> None:
@@ -216,4 +251,5 @@ def write_dot(f: Any, step: Dot) -> None:
 
         f.counted(p.stack[axis], body)
 
-    loop(0, ["0", "0", "0"])
+    with flushing(f):
+        loop(0, ["0", "0", "0"])

@@ -13,6 +13,7 @@ from ..core.tracer import Tracer, concrete
 from ..transforms.arguments import check_callable, fun_name
 from .fast import fast_call
 from .inspection import Bound, CompileReport, Lowered
+from .libraries import is_numpys
 from .signature import Arguments, Static, parameters
 from .specialise import MISMATCH
 from .variants import CacheInfo, UncachedError, Variants
@@ -77,9 +78,9 @@ class JitFunction:
 
     def _has_out(self) -> bool:
         if self._takes_out is None:
-            known = parameters(self.__wrapped__)
+            # NumPy's functions would write to the arrays that stand for the caller's, which stay as they are.
+            known = {} if is_numpys(self.__wrapped__) else parameters(self.__wrapped__)
             self._takes_out = "out" in known or any(p.kind is p.VAR_KEYWORD for p in known.values())
-            self._takes_out |= isinstance(self.__wrapped__, np.ufunc)
         return self._takes_out
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -167,6 +168,9 @@ class BoundMethod:
         """See `JitFunction.bind`."""
         bound = self.__func__.bind(self.__self__, *args, **kwargs)
         return lambda *args, **kwargs: bound(self.__self__, *args, **kwargs)
+
+    def __reduce__(self) -> Any:
+        return BoundMethod, (self.__func__, self.__self__)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__func__, name)

@@ -49,7 +49,7 @@ def is_core_module(name: str | None) -> bool:
 
 def is_numpys(x: Any) -> bool:
     """Whether `x` is a function that NumPy has under its name."""
-    module = getattr(x, "__module__", None)
+    module = "numpy" if isinstance(x, np.ufunc) else getattr(x, "__module__", None)
     if type(module) is not str or not module.startswith("numpy") or isinstance(x, type | ModuleType) or not callable(x):
         return False
     name = getattr(x, "__name__", None)

@@ -45,6 +45,7 @@ class Lowered:
         self.definitions: dict[int, Definition] = {}
         self.constants: dict[int, tuple[Var, Any]] = {}
         self.checks: list[Check] = []
+        self.known: dict[Any, Any] = {}
         self.scope: Scope = None  # type: ignore[assignment]
         self.made_by = {v.index: eq for eq in graph.equations for v in eq.outputs}
         self._constant_vars: dict[int, Var] = {}

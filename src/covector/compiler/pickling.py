@@ -77,11 +77,12 @@ def reduce_jit(function: Any) -> Any:
     if _named(module, name) is function and not (module == "__main__" and cloudpickle is not None):
         return name
     fun, make = function.__wrapped__, type(function)
-    if _by(pickle, fun) is not None:
-        return _restored, (make, fun, function.options)
-    code = _by(cloudpickle, fun)
-    if code is not None:
-        return _from_code, (make, code, function.options)
+    if not isinstance(fun, _Elsewhere):
+        if _by(pickle, fun) is not None:
+            return _restored, (make, fun, function.options)
+        code = _by(cloudpickle, fun)
+        if code is not None:
+            return _from_code, (make, code, function.options)
     hidden, recorded = _current(function)
     if not recorded:
         raise pickle.PicklingError(

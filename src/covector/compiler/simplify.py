@@ -30,6 +30,9 @@ __all__ = ["Builder", "simplify"]
 _FOLDED = 4096
 """Elements up to which a result known at compile time is stored with the program."""
 
+_DEEPEST = 40
+"""Rules within rules: how far back a slice of a slice of … is followed."""
+
 _KNOWN = frozenset({"constant", "broadcast"})
 """What all inputs are made of where the result may be known."""
 
@@ -83,6 +86,7 @@ class Builder:
         self.source = graph
         self.fired = fired
         self.tried = 0
+        self.depth = 0
         self.equations: list[Equation] = []
         self.out = Graph()
         self.out.count = graph.count
@@ -164,10 +168,11 @@ class Builder:
         aval = primitive.aval(*[self.aval(x) for x in inputs], **params)
         return self._one(primitive, inputs, params, aval, None)
 
-    def early(self, x: Any) -> Any:
-        """Return `x`, which shall be computed as soon as its inputs are known: what adds up should not wait."""
-        if type(x) is Var and x.index >= self.source.count:
-            self._early.add(x.index)
+    def early(self, name: str, *inputs: Any, **params: Any) -> Any:
+        """`emit`, of something to compute as soon as its inputs are known: what adds up should not wait."""
+        before = len(self.equations)
+        x = self.emit(name, *inputs, **params)
+        self._early.update([eq.outputs[0].index for eq in self.equations[before:]])
         return x
 
     def find(self, name: str, *inputs: Any, **params: Any) -> Any:
@@ -230,14 +235,19 @@ class Builder:
                 tags.append("constant")
         if "constant" in tags and primitive.name in _IN_ONE_DTYPE:
             inputs = self._in_one_dtype(inputs, tags)
-        for when, rule in rules_of(primitive):
-            if when is not None and when.isdisjoint(tags):
-                continue
-            self.tried += 1
-            value = rule.apply(self, aval, inputs, params)
-            if value is not None and self.aval(value) == aval:
-                self.fired[rule.text] += 1
-                return value
+        if self.depth < _DEEPEST:
+            self.depth += 1
+            try:
+                for when, rule in rules_of(primitive):
+                    if when is not None and when.isdisjoint(tags):
+                        continue
+                    self.tried += 1
+                    value = rule.apply(self, aval, inputs, params)
+                    if value is not None and self.aval(value) == aval:
+                        self.fired[rule.text] += 1
+                        return value
+            finally:
+                self.depth -= 1
         if _KNOWN.issuperset(tags) and self._foldable(primitive, inputs):
             value = self._folded(primitive, inputs, params, aval)
             if value is not None:

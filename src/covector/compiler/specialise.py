@@ -152,7 +152,7 @@ class Specialisation:
             hidden = ()
         if self.guarded is None:
             out = code(*arrays, *hidden)
-            if self._plain:
+            if self._plain and not self.written:
                 return out[0]
         else:
             try:

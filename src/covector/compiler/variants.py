@@ -188,9 +188,10 @@ class Variants:
             (_, spec), inputs = self.find(given)
             if spec.written or any(concrete(x) is None for x in inputs):
                 raise UncachedError
+            return spec.finish(call_program(spec, inputs))
         except (UncachedError, CovectorError):
+            # Python says better what is wrong, if anything is.
             return given.call(self.fun, given.leaves, given.fixed)
-        return spec.finish(call_program(spec, inputs))
 
     def call_eagerly(self, given: Arguments) -> Any:
         """Call the function as Python; as machine code would, it leaves arguments as they are and returns copies."""

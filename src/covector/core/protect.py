@@ -61,9 +61,9 @@ def laid_out_like(x: np.ndarray[Any, Any], dtype: Any) -> np.ndarray[Any, Any]:
 
 
 def read_only(x: Any) -> Any:
-    """Return a read-only view of `x` if it is an array, for code that has to leave it as it is."""
+    """Return a read-only view of the array `x`, for code that has to leave it as it is; of a traced one a new handle."""
     if type(x) is not np.ndarray:
-        return x
+        return snapshot(x)
     view = x.view()
     view.flags.writeable = False
     return view

@@ -266,11 +266,13 @@ class _Pattern:
         expected = self.expected[:, j]
         inside = good & (expected >= run.base) & (expected < run.end)
         # The value that the earlier loop started from stands where an iteration before its first would have made it.
+        # No array holds both that and what the last iteration makes.
         initial: tuple[int, ...] = ()
-        for at in np.flatnonzero(expected == run.base - run.width + slot).tolist():
-            if (slot, number := int(self.refs[at, j])) in run.carried:
-                inside[at] = True
-                initial = (number,)
+        before = np.flatnonzero(expected == run.base - run.width + slot).tolist()
+        last = inside & (expected == run.end - run.width + slot)
+        if before and not last.any() and (slot, start := int(self.refs[before[0], j])) in run.carried:
+            inside[before[0]] = True
+            initial = (start,)
         self._narrow(inside, 0)
         return Column("other", slot=slot, run=run, first=t - jump * self.middle, step=jump, initial=initial)
 

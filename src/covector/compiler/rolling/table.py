@@ -13,7 +13,7 @@ import numpy as np
 from ...control.loop import loop_p
 from ...core.graph import Equation, Graph, Var
 from ...core.primitive import Primitive
-from ...core.values import is_weak
+from ...core.values import is_weak, shape_of
 from ..keys import frozen, scalar_key
 from .limits import LEAST_COUNT, LEAST_LENGTH, MANY
 from .numbers import scrambled
@@ -65,6 +65,9 @@ class Table:
         self._alive: list[Any] = []
         self._number: list[int] = [0] * graph.count
         self._avals: list[int] = []
+        self._aval_ids: dict[int, int] = {}
+        self._constant_avals: list[int] = []
+        self._weak: set[int] = set()
         for var in graph.inputs:
             self._define(var)
         refs: list[int] = []
@@ -85,39 +88,40 @@ class Table:
         """The constant with a (negative) number."""
         return self.constants[-1 - number]
 
-    def _define(self, var: Var) -> None:
+    def _define(self, var: Var) -> int:
+        aval = var.aval
+        known = self._aval_ids.get(id(aval))
+        if known is None:
+            known = self._aval_ids[id(aval)] = self._id((aval.shape, aval.dtype, aval.weak))
+            if aval.weak:
+                self._weak.add(known)
         self._number[var.index] = len(self.variables)
         self.variables.append(var)
-        self._avals.append(self._id((var.aval.shape, var.aval.dtype)))
+        self._avals.append(known)
+        return known
 
     def _fill(self, tokens: list[int], refs: list[int], places: list[int]) -> tuple[Any, Any, Any]:
         ref_start, place_start, out_start = [0], [0], []
-        number, avals, ids = self._number, self._avals, self._ids
+        number, avals, ids, weak = self._number, self._avals, self._ids, self._weak
+        by_identity, constant_avals = self._by_identity, self._constant_avals
         for eq in self.equations:
-            primitive = eq.primitive
-            key: list[Any] = [primitive]
-            weak = False
+            key: list[Any] = [eq.primitive]
             for x in eq.inputs:
                 if type(x) is Var:
                     ref = number[x.index]
                     key.append(avals[ref])
-                    weak = weak or x.aval.weak
                 else:
-                    ref = self._constant(x)
-                    weak = weak or is_weak(x)
-                    key.append(self._id((np.shape(x), getattr(x, "dtype", None))))
+                    ref = by_identity.get(id(x)) or self._constant(x)
+                    key.append(constant_avals[-1 - ref])
                 refs.append(ref)
-            if weak:
+            if weak and not weak.isdisjoint(key):
                 self._settle_weak(eq, key)
-            if primitive.name in INDEXED:
-                key.append(self._index_key(eq, places))
-            elif eq.params:
-                key.append(self._params_key(eq.params))
-            out_start.append(len(self.variables))
+            if eq.params:
+                known = eq.primitive.name in INDEXED
+                key.append(self._index_key(eq, places) if known else self._params_key(eq.params))
+            out_start.append(len(avals))
             for var in eq.outputs:
-                self._define(var)
-                key.append(avals[-1])
-                key.append(var.aval.weak)
+                key.append(self._define(var))
             whole = tuple(key)
             token = ids.get(whole)
             if token is None:
@@ -125,7 +129,7 @@ class Table:
             tokens.append(token)
             ref_start.append(len(refs))
             place_start.append(len(places))
-        out_start.append(len(self.variables))
+        out_start.append(len(avals))
         return np.array(ref_start), np.array(place_start), np.array(out_start)
 
     def _id(self, key: Any) -> int:
@@ -135,35 +139,38 @@ class Table:
         return known
 
     def _settle_weak(self, eq: Equation, key: list[Any]) -> None:
-        """Name Python numbers in `key` by the dtype in which they are used: that of the carry or array of constants
-        that may take their place."""
+        """Name Python numbers in `key` by the dtype in which `eq` uses them.
+
+        It is that of the carry, or of the array of constants, that may take their place.
+        """
         for k, x in enumerate(eq.inputs):
             if x.aval.weak if type(x) is Var else is_weak(x):
                 dtype = literal_dtype(eq, k)
-                if type(x) is Var and dtype != x.dtype:
-                    dtype = None
-                key[1 + k] = self._id(((), dtype) if dtype is not None else ("weak", self.reference(x)))
+                same = dtype is not None and (type(x) is not Var or dtype == x.dtype)
+                key[1 + k] = self._id(((), dtype, False) if same else ("weak", self.reference(x)))
 
     def reference(self, x: Any) -> int:
         """The number of an argument of an equation."""
-        return self._number[x.index] if type(x) is Var else self._constant(x)
+        return self._number[x.index] if type(x) is Var else self._by_identity.get(id(x)) or self._constant(x)
 
     def _constant(self, x: Any) -> int:
-        known = self._by_identity.get(id(x))
+        """Give a number to a constant that was not met before, that of an equal one if there is any."""
+        if isinstance(x, np.ndarray):
+            key: Any = (x.dtype, x.shape, x.tobytes()) if not x.dtype.hasobject else ("object", id(x))
+        elif isinstance(x, np.generic | int | float | complex):
+            key = scalar_key(x)
+        else:
+            key = frozen(x, self._alive)
+        known = self._by_value.get(key)
         if known is None:
-            if isinstance(x, np.ndarray):
-                key: Any = (x.dtype, x.shape, x.tobytes()) if not x.dtype.hasobject else ("object", id(x))
-            elif isinstance(x, np.generic | int | float | complex):
-                key = scalar_key(x)
-            else:
-                key = frozen(x, self._alive)
-            known = self._by_value.get(key)
-            if known is None:
-                self.constants.append(x)
-                known = self._by_value[key] = -len(self.constants)
-            if isinstance(x, np.ndarray):
-                # Arrays in the graph live as long as it does; numbers may be made anew for each look.
-                self._by_identity[id(x)] = known
+            self.constants.append(x)
+            known = self._by_value[key] = -len(self.constants)
+            kind = self._id((shape_of(x), getattr(x, "dtype", None), is_weak(x)))
+            self._constant_avals.append(kind)
+            if is_weak(x):
+                self._weak.add(kind)
+        # The program keeps its constants alive, so that no other can come to have this identity.
+        self._by_identity[id(x)] = known
         return known
 
     def _params_key(self, params: dict[str, Any]) -> Any:

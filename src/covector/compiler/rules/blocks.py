@@ -191,7 +191,7 @@ def scatter_of_concat(b: Builder, out: Aval, inputs: Inputs, params: Params) -> 
             place = index_of(sel, out.shape)
             key = frozen(place, [])
             before = total.get(key)
-            total[key] = (place, part if before is None else b.early(b.emit("add", before[1], part)))
+            total[key] = (place, part if before is None else b.early("add", before[1], part))
     if len(total) > _MOST and _side_by_side(b, total, out) is None:
         return None
     return assembled(b, total, out)
