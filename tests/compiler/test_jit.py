@@ -14,7 +14,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import covector as cv
+from covector.core.primitive import PRIMITIVES, load_late_rules
 from covector.core.tracer import running
+
+load_late_rules()
 
 X = np.array([0.5, -1.0, 2.0])
 M = np.arange(6.0).reshape(2, 3) + 0.5
@@ -123,6 +126,20 @@ def test_arguments_stay_as_they_are() -> None:
     assert_array_equal(f(x), [8, 0, 3])
     assert_array_equal(f(x), [8, 0, 3])
     assert_array_equal(x, X)
+
+
+@pytest.mark.parametrize("name", sorted(PRIMITIVES))
+def test_every_primitive_returns_what_it_returns_alone(name: str) -> None:
+    primitive = PRIMITIVES[name]
+    if primitive.family in ("collective", "call") or name == "loop":
+        pytest.skip("takes functions, programs or named axes")
+    for sample in primitive.samples:
+        got = cv.jit(lambda *args, sample=sample: primitive(*args, **sample.params))
+        expected = primitive.impl(*sample.args, **sample.params)
+        got = got(*sample.args)
+        for a, b in zip(*([x if primitive.multiple else (x,) for x in (got, expected)]), strict=True):
+            assert type(a) is type(b) or primitive.writes
+            assert np.asarray(a).dtype == np.asarray(b).dtype and np.shape(a) == np.shape(b)
 
 
 # --- forms of use -----------------------------------------------------------------------------------------------------

@@ -50,13 +50,17 @@ def check_form(graph: Graph) -> None:
         assert type(x) is not Var or made[x.index] is x
 
 
-def check_same(graph: Graph, rolled: Graph, args: Any) -> None:
+def check_same(graph: Graph, rolled: Graph, args: Any, exactly: bool = True) -> None:
+    """Compare bit for bit, or up to the order in which NumPy sums arrays that lie differently in memory."""
     with np.errstate(all="ignore"):
         wanted, got = graph.run(*args), rolled.run(*args)
     for w, g in zip(wanted, got, strict=True):
         assert np.shape(w) == np.shape(g)
         assert np.asarray(w).dtype == np.asarray(g).dtype
-        assert np.asarray(w).tobytes() == np.asarray(g).tobytes()
+        if exactly:
+            assert np.asarray(w).tobytes() == np.asarray(g).tobytes()
+        else:
+            np.testing.assert_allclose(g, w, rtol=1e-12, atol=1e-12 * np.nanmax(np.abs(w), initial=0.0))
 
 
 def recorded(name: str, mode: str, steps: int) -> tuple[Graph, Any]:
@@ -230,4 +234,5 @@ def test_random_loops(seed: int) -> None:
     graph = covector.make_graph(g)(*args)
     rolled = roll(graph)
     check_form(rolled)
-    check_same(graph, rolled, args)
+    # Stacked lanes are transposed where the recorded program copied them.
+    check_same(graph, rolled, args, exactly=mode != "vmap of grad")

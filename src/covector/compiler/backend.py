@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core.graph import Graph
-from .cache import compiled
-from .emit import Module, emit
+from .cache import compiled, object_key
+from .contents import Contents, contents_of
 from .entry import layout
-from .expand import expand
-from .fuse import fuse
-from .plan import plan
-from .roll import roll
+from .programs import load, program_key, store
 from .runtime import Native
-from .simplify import simplify
-from .threads import install
+
+if TYPE_CHECKING:
+    from .emit import Module
 
 __all__ = ["Executable", "executable"]
 
@@ -28,20 +26,24 @@ class Executable:
 
     Attributes
     ----------
-    stages : dict
-        The program after each pass: ``graph``, ``simplified``, ``kernels``, ``llvm``.
     seconds : dict of str to float
-        What each pass took.
+        What each pass took; of a program that was found on disk, what finding it took.
     """
 
-    def __init__(self, graph: Graph, module: Module, native: Native, stages: dict[str, Any], seconds: Any) -> None:
-        self.graph = graph
-        self.native = native
-        self.stages = stages
-        self.seconds: dict[str, float] = seconds
-        self.outputs = module.plan.outputs
-        self.results = module.plan.results
-        self.plain = self.results == [("out", k) for k in range(len(self.outputs))]
+    def __init__(self, passes: _Passes, contents: Contents, code: Any) -> None:
+        self.graph = passes.graph
+        self.native = Native(contents, code, [v.aval for v in passes.graph.inputs], passes.threads)
+        self.seconds = passes.seconds
+        self.results = contents.results
+        self.plain = self.results == [("out", k) for k in range(len(contents.outputs))]
+        self._passes = passes
+
+    @property
+    def stages(self) -> dict[str, Any]:
+        """The program after each pass: ``graph``, ``simplified``, ``rolled``, ``kernels``, ``llvm``."""
+        if "llvm" not in self._passes.stages:
+            self._passes.run({})
+        return self._passes.stages
 
     def __call__(self, *arrays: Any) -> list[Any]:
         outs = self.native(arrays)
@@ -55,8 +57,44 @@ class Executable:
         return np.array(arrays[at] if kind == "in" else at)
 
 
+class _Passes:
+    """The way of one program to LLVM IR."""
+
+    def __init__(self, graph: Graph, threads: int | None) -> None:
+        self.graph = graph
+        self.threads = threads
+        self.stages: dict[str, Any] = {"graph": graph}
+        self.seconds: dict[str, float] = {}
+
+    def run(self, seconds: dict[str, float]) -> Module:
+        """Run all of them, which are imported only now: a program that is found on disk does not need them."""
+        from .emit import emit
+        from .expand import expand
+        from .fuse import fuse
+        from .plan import plan
+        from .roll import roll
+        from .simplify import simplify
+
+        program = timed(seconds, "expand", expand, self.graph)
+        program = self.stages["simplified"] = timed(seconds, "simplify", simplify, program)
+        program = self.stages["rolled"] = timed(seconds, "roll", roll, program)
+        fused = self.stages["kernels"] = timed(seconds, "fuse", fuse, program)
+        planned = timed(seconds, "plan", plan, fused)
+        module: Module = timed(seconds, "emit", emit, planned, self.threads)
+        self.stages["llvm"] = module.text
+        return module
+
+
+def timed(seconds: dict[str, float], name: str, function: Any, *args: Any) -> Any:
+    """Return ``function(*args)`` and note how long it took."""
+    start = perf_counter()
+    out = function(*args)
+    seconds[name] = perf_counter() - start
+    return out
+
+
 def executable(graph: Graph, *, threads: int | None = None, donate: Sequence[int] = ()) -> Executable:
-    """Compile `graph`.
+    """Compile `graph`, or find it on disk.
 
     Parameters
     ----------
@@ -66,24 +104,21 @@ def executable(graph: Graph, *, threads: int | None = None, donate: Sequence[int
     donate : sequence of int
         Numbers of inputs whose memory the program may overwrite.
     """
-    stages: dict[str, Any] = {"graph": graph}
-    seconds: dict[str, float] = {}
-
-    def timed(name: str, function: Any, *args: Any) -> Any:
-        start = perf_counter()
-        out = function(*args)
-        seconds[name] = perf_counter() - start
-        return out
-
-    program = timed("expand", expand, graph)
-    program = stages["simplified"] = timed("simplify", simplify, program)
-    program = stages["rolled"] = timed("roll", roll, program)
-    fused = stages["kernels"] = timed("fuse", fuse, program)
-    planned = timed("plan", plan, fused)
-    module = timed("emit", emit, planned, threads)
-    stages["llvm"] = module.text
+    passes = _Passes(graph, threads)
+    seconds = passes.seconds
+    names = ["cv.main", *(["cv.call"] if layout() else [])]
+    name = timed(seconds, "key", program_key, graph, threads, donate)
+    if name is not None:
+        found = timed(seconds, "load", load, name, graph, names)
+        if found is not None:
+            return Executable(passes, *found)
+    module = passes.run(seconds)
     if module.parallel:
+        from .threads import install
+
         install()
-    code = timed("llvm", compiled, module.text, ["cv.main", *(["cv.call"] if layout() else [])])
-    inputs = [v.aval for v in graph.inputs]
-    return Executable(graph, module, Native(module, code, inputs, threads), stages, seconds)
+    code = timed(seconds, "llvm", compiled, module.text, names)
+    contents = contents_of(module)
+    if name is not None:
+        timed(seconds, "store", store, name, graph, contents, object_key(module.text, names))
+    return Executable(passes, contents, code)

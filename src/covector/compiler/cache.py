@@ -32,7 +32,18 @@ from .folder import Place, UnsafeError, examine, opened_folder
 if TYPE_CHECKING:
     from .llvm import Code
 
-__all__ = ["Cache", "Entry", "compiled", "directory", "enabled", "key", "pack", "unpack"]
+__all__ = [
+    "Cache",
+    "Entry",
+    "compiled",
+    "directory",
+    "enabled",
+    "key",
+    "linked",
+    "object_key",
+    "pack",
+    "unpack",
+]
 
 DIRECTORY = "COVECTOR_CACHE_DIR"
 SWITCH = "COVECTOR_CACHE"
@@ -329,20 +340,29 @@ def unpack(data: bytes) -> tuple[dict[str, Any], bytes]:
 
 def compiled(text: str, names: Iterable[str], *, level: int = 3) -> Code:
     """Return `llvm.compile_ir`'s result, from disk if it is there."""
-    from .llvm import compile_ir, load_object
+    from .llvm import compile_ir
 
     names = tuple(names)
-    store, name = Cache(), _hashed_object(text, names, level)
-    data = store.get(name)
-    if data is not None:
-        with suppress(RuntimeError):  # it cannot be linked here: as if it were not there
-            return load_object(data, names)
-    code = compile_ir(text, names, level=level)
-    store.put(name, code.object)
+    name = object_key(text, names, level=level)
+    code = linked(name, names)
+    if code is None:
+        code = compile_ir(text, names, level=level)
+        Cache().put(name, code.object)
     return code
 
 
-def _hashed_object(text: str, names: tuple[str, ...], level: int) -> str:
+def linked(name: str, names: Iterable[str]) -> Code | None:
+    """Return the functions `names` of the object stored under `name`; None if it is not there or cannot be linked."""
+    from .llvm import load_object
+
+    data = Cache().get(name)
+    if data is not None:
+        with suppress(RuntimeError):
+            return load_object(data, names)
+    return None
+
+
+def object_key(text: str, names: Iterable[str], *, level: int = 3) -> str:
     """Return the key of an object, which depends on the text and on LLVM, but not on who wrote the text."""
     from .llvm import target
 

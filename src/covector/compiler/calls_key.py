@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
@@ -11,8 +12,11 @@ import numpy as np
 from ..core.graph import Graph, Var
 from ..core.primitive import Primitive
 from .calls_axes import Axis
+from .constants import uniform
 
 __all__ = ["structure_key"]
+
+_SMALL = 4096  # elements up to which bytes are as quick to write as to look through
 
 
 def structure_key(graph: Graph) -> str | None:
@@ -81,8 +85,9 @@ def _write(text: Any, x: Any) -> None:
     if kind is np.ndarray or isinstance(x, np.generic):
         if x.dtype.hasobject:
             raise _OpaqueError
-        text.update(f"{kind.__name__}{x.dtype.str}{x.shape}:".encode())
-        text.update(np.ascontiguousarray(x).tobytes())
+        number = uniform(x) if x.size > _SMALL else None
+        text.update(f"{kind.__name__}{x.dtype.str}{x.shape}{'' if number is None else 'uniform'}:".encode())
+        text.update((x if number is None else number).tobytes())
     elif kind in (tuple, list):
         text.update(f"{kind.__name__}{len(x)}(".encode())
         for y in x:
@@ -119,8 +124,14 @@ def _write(text: Any, x: Any) -> None:
 
 def _write_name(text: Any, x: Any) -> None:
     """Write the name of one of our own or NumPy's functions; a user's may be another one tomorrow."""
-    module = getattr(x, "__module__", None) or "numpy"
+    module = getattr(x, "__module__", None)
     name = getattr(x, "__qualname__", x.__name__)
-    if module.partition(".")[0] not in ("covector", "numpy", "scipy", "builtins") or "<" in name:
-        raise _OpaqueError
-    text.update(f"{module}.{name};".encode())
+    # Some ufuncs do not know whose they are.
+    for place in (module,) if module else ("numpy", "scipy.special"):
+        found: Any = sys.modules.get(place)
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        if found is x and place.partition(".")[0] in ("covector", "numpy", "scipy", "builtins"):
+            text.update(f"{place}.{name};".encode())
+            return
+    raise _OpaqueError

@@ -15,6 +15,7 @@ from .definitions import Check, Dot, Host, Repeat, Scan, Update
 from .dot import write_dot
 from .index import Index, Symbol
 from .loops import Box, Kernel, Result, combine
+from .nodes import Complex
 from .outline import call_nest
 from .plan import Place, Plan
 from .repeat import write_repeat
@@ -180,7 +181,10 @@ class Function:
         for i, s in zip(step.place(*r), strides_of(var.shape), strict=True):
             offset = offset + (i * s if isinstance(i, Index) else int(i) * s)
         if step.adds:
-            value = combine(scope.nodes, "add", scope.load_at(var, offset), value)
+            before = scope.load_at(var, offset)
+            for n in before if isinstance(before, Complex) else (before,):
+                n.level = len(symbols)  # also where the place is the same in every iteration
+            value = combine(scope.nodes, "add", before, value)
         box = Box(symbols, scope.nodes, [Result(var, offset, value, None, len(symbols))])
         call_nest(self, box, math.prod(step.extent), step.distinct and not step.adds)
 

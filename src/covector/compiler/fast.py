@@ -70,6 +70,8 @@ def fast_call(variants: Variants, found: Found, given: Arguments) -> Callable[..
         w.require("type(hidden) is not int")
         if environment.names:
             names.append("*hidden")
+            # What another transform follows takes the general way.
+            w.require(" and ".join([f"type(hidden[{i}]) is ndarray" for i in range(len(environment.names))]))
     _write_call(w, spec, names)
     w.constants.update(hits=variants.hits)
     w.lines.append("hits[0] += 1")

@@ -77,7 +77,7 @@ class Lowered:
         return var
 
     def kind_of_constant(self, array: Any) -> Any:
-        """What is regular about a constant array: ("all", value), ("steps", …), ("identity", n) or None."""
+        """What is regular about a constant array: ("all", value), ("steps", start, steps), ("diagonal", value, shift) or None."""
         kind = self._kinds.get(id(array), self)
         if kind is self:
             kind = self._kinds[id(array)] = _regularity(array)
@@ -94,9 +94,13 @@ def _regularity(a: Any) -> Any:
         return "all", first
     if a.dtype.kind in "iu" and (found := is_progression(a)):
         return "steps", *found
-    n = a.shape[0]
-    if a.ndim > 1 and a.size == n * n and np.count_nonzero(a) == n and (a.reshape(n, n).diagonal() == 1).all():
-        return "identity", n
+    if a.ndim > 1 and a.dtype.kind in "fciu":
+        rows = a.reshape(a.shape[0], -1)
+        at = int((rows != 0).argmax())
+        shift = at % rows.shape[1] - at // rows.shape[1]
+        diagonal = rows.diagonal(shift)
+        if (diagonal == diagonal[0]).all() and np.count_nonzero(rows) == len(diagonal):
+            return "diagonal", diagonal[0], shift
     return None
 
 
@@ -139,13 +143,14 @@ class Operand:
             return (
                 constant_value(S, element, self.dtype) if element else operations.convert(S, S.zero("f8"), self.dtype)
             )
-        if kind and kind[0] == "identity":
+        if kind and kind[0] == "diagonal":
+            _, number, shift = kind
             flat = Index(0)
             for i, n in zip(at[1:], self.shape[1:], strict=True):
                 flat = flat * n + i
             return scope.inside(
-                [at[0] - flat, flat - at[0]],
-                lambda: constant_value(S, self.dtype.type(1), self.dtype),
+                [at[0] + shift - flat, flat - at[0] - shift],
+                lambda: constant_value(S, number, self.dtype),
                 lambda: operations.convert(S, S.zero("f8"), self.dtype),
             )
         return scope.read(self.lowered.constant(self.x), at)

@@ -186,9 +186,12 @@ class Reach:
         return node
 
     def _follower(self, x: Any) -> tuple[str, Callable[..., None]] | None:
+        from .calls_program import Program, Reverse
         from .jit import BoundMethod, JitFunction
 
         kind = type(x)
+        if kind in (Program, Reverse):
+            return None  # the same for good, though they keep what was made of them
         if kind is FunctionType:
             return "function", self._function
         if kind is MethodType or kind is BoundMethod:

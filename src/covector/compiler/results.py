@@ -17,7 +17,7 @@ __all__ = ["ARRAY", "PYTHON", "SCALAR", "as_kind", "kinds_of"]
 
 ARRAY, SCALAR, PYTHON = "array", "scalar", "python"
 
-_MAKES_ARRAYS = frozenset(("reshape", "where", "broadcast", "write", "put", "add_at"))
+_MAKES_ARRAYS = frozenset(("reshape", "where", "broadcast", "write", "put", "add_at", "sph_harm_y"))
 """Whose results of no dimensions are arrays; of other functions they are scalars."""
 
 _AS_GIVEN = frozenset(("convert", "transpose", "stop_gradient", "real", "imag", "conjugate"))

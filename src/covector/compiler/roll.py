@@ -19,7 +19,8 @@ _ATTEMPTS = 400
 def roll(graph: Graph) -> Graph:
     """Return a program with `loop` equations for blocks of equations that are repeated.
 
-    The same operations are applied to the same values, so the results are the same to the last bit.
+    The same operations are applied to the same values, so the results are the same to the last bit, but for sums whose
+    order NumPy chooses by how an array lies in memory.
 
     Parameters
     ----------
@@ -58,8 +59,7 @@ def roll(graph: Graph) -> Graph:
 
 
 def _rolled(graph: Graph, least: int) -> tuple[Graph, bool]:
-    """Roll runs in which there is as much to do as in `least` equations; tell also whether there is nothing else left.
-    """
+    """Roll runs in which there is as much to do as in `least` equations; tell also whether nothing like one is left."""
     complete = True
     while True:
         table = Table(graph)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.graph import Var
 from ..core.primitive import bind
-from .emit import Module
+from .contents import Contents
 from .entry import ON_STACK, builtin, context, layout
 from .outputs import new_array
 from .threads import limit
@@ -34,29 +34,29 @@ class Native:
 
     Parameters
     ----------
-    module : Module
+    contents : Contents
+        What the program needs besides its code.
     code : Code
-        What `module` was compiled to.
     inputs : sequence of Aval
     threads : int, optional
         How many threads long loops use; by default what `threads.limit` says at the call.
     """
 
-    def __init__(self, module: Module, code: Any, inputs: Sequence[Any], threads: int | None) -> None:
+    def __init__(self, contents: Contents, code: Any, inputs: Sequence[Any], threads: int | None) -> None:
         self.code = code
         self.function = _MAIN(code.address("cv.main"))
         self.inputs = [(a.shape, a.dtype) for a in inputs]
-        self.outputs = [(_maker(v.aval), v.shape, v.dtype) for v in module.plan.outputs]
-        self.constants = [np.ascontiguousarray(c) for c in module.constants]
+        self.outputs = [(_maker(a), a.shape, a.dtype) for a in contents.outputs]
+        self.constants = [np.ascontiguousarray(c) for c in contents.constants]
         self.table = (ctypes.c_void_p * max(len(self.constants), 1))(*[c.ctypes.data for c in self.constants])
-        self.arena = module.arena
+        self.arena = contents.arena
         self.arenas: list[Any] = []
-        self.checks = module.checks
-        self.hosts = [_HostCall(eq) for eq in module.hosts]
+        self.checks = contents.checks
+        self.hosts = [_HostCall(eq) for eq in contents.hosts]
         self.callback = _HOST(self._host)
         self.host = ctypes.cast(self.callback, ctypes.c_void_p) if self.hosts else None
         self.threads = threads
-        self.plain = self.arena <= ON_STACK and not module.parallel
+        self.plain = self.arena <= ON_STACK and not contents.parallel
         self.fast: Any = None
         if layout() is not None:
             self.context = context(inputs, self.constants, self.host.value or 0 if self.host else 0)

@@ -293,7 +293,7 @@ class JitTrace(GraphTrace):
         if primitive.inline is not None:
             return primitive.inline(*args, **params)
         if any(type(x) is JitScalar for x in args) and len(args) > 1 and _gives_way(primitive):
-            args = self._settled(primitive, args)
+            args = self._settled(primitive, args, params)
         inputs = [self.lower(x) for x in args]
         avals = primitive.aval(*[x.aval if type(x) is Var else aval_of(x) for x in inputs], **params)
         outputs = [self.graph.variable(a) for a in (avals if primitive.multiple else (avals,))]
@@ -311,20 +311,26 @@ class JitTrace(GraphTrace):
             made = [PRIMITIVES["stop_gradient"](x) if x.dtype.kind in "fc" else x for x in made]
         return tuple(made) if primitive.multiple else made[0]
 
-    def _settled(self, primitive: Primitive, args: Sequence[Any]) -> list[Any]:
+    def _settled(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> list[Any]:
         """Give Python numbers among `args` the dtype that NumPy would; so that programs need no rule for them."""
-        if primitive.name == "ldexp":
+        kinds = [_kind(x) for x in args]
+        if all(isinstance(kind, type) for kind in kinds):
             return list(args)
-        at = 1 if primitive.family == "choice" else 0
-        weak = [x for x in args[at:] if type(x) is JitScalar]
-        others = [x if is_weak(x) else dtype_of(x) for x in args[at:] if type(x) is not JitScalar]
-        if all(is_weak(x) for x in others):
-            return list(args)
-        dtype = np.result_type(*others, *[x.dtype.type(0).item() for x in weak])
-        if dtype.kind in "iu" and dtype != np.int64:
-            for x in weak:
-                _check_range(x, dtype)
-        return [PRIMITIVES["convert"](x, dtype=dtype) if type(x) is JitScalar and x.dtype != dtype else x for x in args]
+        function, wanted = primitive.numpy[0] if primitive.numpy else None, [None] * len(args)
+        if isinstance(function, np.ufunc):
+            wanted = list(function.resolve_dtypes((*kinds, *[None] * function.nout)))
+        elif self._depends(primitive, args, params):
+            first = 1 if primitive.family == "choice" else 0
+            common: Any = np.result_type(*[kind(0) if isinstance(kind, type) else kind for kind in kinds[first:]])
+            wanted[first:] = [common] * (len(args) - first)
+        return [_given_way(x, to) if type(x) is JitScalar else x for x, to in zip(args, wanted, strict=False)]
+
+    @staticmethod
+    def _depends(primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> bool:
+        """Whether the dtype of the result would be another one if the Python numbers were NumPy's."""
+        strong = [aval_of(x) for x in args]
+        weak = [a._replace(weak=type(x) is JitScalar or a.weak) for a, x in zip(strong, args, strict=True)]
+        return bool(primitive.aval(*strong, **params) != primitive.aval(*weak, **params))
 
     def write(self, x: Tracer, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> None:
         adopt(x, constant_of(self, self.process(primitive, (x, *args), params)))
@@ -364,8 +370,19 @@ class JitTrace(GraphTrace):
         self.guards.append(Guard(var, expected, caller(), purpose, match))
 
 
-def _check_range(x: Any, dtype: np.dtype[Any]) -> None:
-    """Raise NumPy's error, under a guard, if the Python integer `x` does not fit into `dtype`."""
-    limits = np.iinfo(dtype)
-    if x._lazy is not None and not (x >= limits.min and x <= limits.max):
-        dtype.type(int(x))
+def _kind(x: Any) -> Any:
+    """The dtype of an array, the type of a Python number; bools never decide a dtype anyway."""
+    dtype = dtype_of(x)
+    weak = (is_weak(x) or type(x) is JitScalar) and dtype.kind != "b"
+    return type(dtype.type(0).item()) if weak else dtype
+
+
+def _given_way(x: Any, dtype: np.dtype[Any] | None) -> Any:
+    """Return the Python number `x` in `dtype`; NumPy's error, under a guard, if an integer does not fit."""
+    if dtype is None or x.dtype == dtype:
+        return x
+    if dtype.kind in "iu" and x._lazy is not None:
+        limits = np.iinfo(dtype)
+        if not (x >= limits.min and x <= limits.max):
+            dtype.type(int(x))
+    return PRIMITIVES["convert"](x, dtype=dtype)

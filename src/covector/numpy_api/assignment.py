@@ -236,17 +236,13 @@ def _assign_traced(x: Any, items: tuple[Any, ...], v: Any) -> None:
         if mask.shape != x.shape[: mask.ndim]:
             raise IndexError(f"boolean index of shape {mask.shape} did not match indexed array of shape {x.shape}")
         if len(shape_of(v)) > x.ndim - mask.ndim:
-            known = plain_or(
-                mask,
-                lambda: (
-                    f"an assignment x[mask] = values at {caller()} with a traced mask needs to know how many elements "
-                    f"are selected; write x[...] = np.where(mask, new, x)"
-                ),
+            message = (
+                f"an assignment x[mask] = values at {caller()} with a traced mask needs to know how many elements are "
+                f"selected; write x[...] = np.where(mask, new, x)"
             )
-            assign(x, known, v)
+            assign(x, plain_or(mask, lambda: message), v)
             return
-        wide = reshape(mask, mask.shape + (1,) * (x.ndim - mask.ndim))
-        store(x, np.where(wide, v, x))
+        store(x, np.where(reshape(mask, mask.shape + (1,) * (x.ndim - mask.ndim)), v, x))
         return
     arrays = traced_places(x, items)
     shape = np.broadcast_shapes(*[shape_of(a) for a in arrays])
@@ -261,10 +257,8 @@ def _assign_traced(x: Any, items: tuple[Any, ...], v: Any) -> None:
 def _spread_masks(items: Sequence[Any], message: Callable[[], str]) -> Iterator[Any]:
     """Integer arrays in place of masks."""
     for i in items:
-        if _is_mask(i) or (isinstance(i, Tracer) and i.dtype.kind == "b"):
-            yield from np.nonzero(plain_or(i, message) if isinstance(i, Tracer) else i)
-        else:
-            yield i
+        mask = _is_mask(i) or (isinstance(i, Tracer) and i.dtype.kind == "b")
+        yield from np.nonzero(plain_or(i, message)) if mask else (i,)
 
 
 def traced_places(x: Any, items: tuple[Any, ...]) -> list[Any]:

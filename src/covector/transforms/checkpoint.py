@@ -194,7 +194,7 @@ def _batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], *, graph: G
         # The recorded collectives name the trace of the map that has come to its end; this one takes its place.
         axis = bound_trace(name, "checkpoint")
         out = tuple(_renamed(graph, trace, axis).run(*xs))
-        shared[:] = [not varies(y, axis) for y in out]
+        shared[:] = [not varies(y, axis, unknown=False) for y in out]
         return out
 
     mapped = vmap(lane, in_axes=axes, axis_size=trace.size, axis_name=name)
