@@ -168,7 +168,7 @@ def single_precision(steps: int) -> Callable[..., Any]:
     def f(x: Any) -> Any:
         x = x.astype(np.float32)
         for t in range(steps):
-            x = np.sin(x) * 0.1 * t + np.where(x > 0.01 * t, x, 0.25) * 0.5
+            x = np.sin(x) * 0.001 * t + np.where(x > 0.001 * t, x, 0.25) * 0.5
         return np.sum(x)
 
     return f
@@ -181,8 +181,8 @@ def nested(steps: int) -> Callable[..., Any]:
         for _ in range(steps // 2):
             y = x
             for j in range(steps):
-                y = np.sin(y) * x + 0.1 * j
-            x = x + y
+                y = np.sin(y) * x * 0.5 + 0.01 * j
+            x = 0.5 * x + y
         return np.sum(x)
 
     return f

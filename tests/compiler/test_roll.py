@@ -14,6 +14,7 @@ from covector.compiler.simplify import simplify
 from covector.core.graph import Graph, Var
 from covector.core.values import aval_of
 
+STEPS = {"nested": (30, 40), "lstm": (24, 36), "cascade": (24, 36), "cascade_in_place": (24, 36)}
 MODES = ("value", "grad", "jvp", "vmap of grad", "grad of grad")
 
 
@@ -73,7 +74,7 @@ def recorded(name: str, mode: str, steps: int) -> tuple[Graph, Any]:
 @pytest.mark.parametrize("name", LOOPS)
 def test_loops_come_back(name: str, mode: str) -> None:
     sizes = []
-    for steps in (30, 40) if name == "nested" else (80, 120):
+    for steps in STEPS.get(name, (80, 120)):
         graph, args = recorded(name, mode, steps)
         rolled = roll(graph)
         check_form(rolled)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.graph import Graph
 from .cache import compiled, object_key
+from .collection import rare_collection
 from .contents import Contents, contents_of
 from .entry import layout
 from .programs import load, program_key, store
@@ -93,6 +94,7 @@ def timed(seconds: dict[str, float], name: str, function: Any, *args: Any) -> An
     return out
 
 
+@rare_collection()
 def executable(graph: Graph, *, threads: int | None = None, donate: Sequence[int] = ()) -> Executable:
     """Compile `graph`, or find it on disk.
 

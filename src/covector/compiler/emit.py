@@ -76,8 +76,7 @@ class Module:
         self.metadata += [
             f"!{k} = distinct !{{}}",
             f'!{k + 1} = !{{!"llvm.loop.parallel_accesses", !{k}}}',
-            f"!{k + 2} = distinct !{{!{k + 2}, !{k + 1}, !{k + 3}}}",
-            f'!{k + 3} = !{{!"llvm.loop.vectorize.enable", i1 true}}',
+            f"!{k + 2} = distinct !{{!{k + 2}, !{k + 1}}}",
         ]
         return f"!{k}", f"!{k + 2}"
 

@@ -20,6 +20,7 @@ from .scope import Scope, is_progression
 
 __all__ = ["Builder", "Lowered", "Operand", "lower"]
 
+_DIAGONALS = 5  # constant diagonals of a matrix that is not stored for their sake
 _EXPENSIVE = {"divide": 6, "sqrt": 6, "reciprocal": 6, "power": 60, "root": 6, "remainder": 30, "floor_divide": 30}
 _FREE = {"positive", "stop_gradient", "real", "imag", "conjugate", "convert", "negative"}
 
@@ -77,7 +78,7 @@ class Lowered:
         return var
 
     def kind_of_constant(self, array: Any) -> Any:
-        """What is regular about a constant array: ("all", value), ("steps", start, steps), ("diagonal", value, shift) or None."""
+        """What is regular about a constant array: ("all", value), ("steps", start, steps), ("diagonals", …) or None."""
         kind = self._kinds.get(id(array), self)
         if kind is self:
             kind = self._kinds[id(array)] = _regularity(array)
@@ -96,12 +97,23 @@ def _regularity(a: Any) -> Any:
         return "steps", *found
     if a.ndim > 1 and a.dtype.kind in "fciu":
         rows = a.reshape(a.shape[0], -1)
-        at = int((rows != 0).argmax())
-        shift = at % rows.shape[1] - at // rows.shape[1]
-        diagonal = rows.diagonal(shift)
-        if (diagonal == diagonal[0]).all() and np.count_nonzero(rows) == len(diagonal):
-            return "diagonal", diagonal[0], shift
+        shifts = range(*_band(rows))
+        if len(shifts) <= _DIAGONALS:
+            found = [(rows.diagonal(s)[0], s) for s in shifts if len(rows.diagonal(s)) and rows.diagonal(s)[0]]
+            length = sum([len(rows.diagonal(s)) for _, s in found])
+            if np.count_nonzero(rows) == length and all((rows.diagonal(s) == v).all() for v, s in found):
+                return "diagonals", found
     return None
+
+
+def _band(rows: Any) -> tuple[int, int]:
+    """The first diagonal with elements, and the one after the last, as three rows that are not zero show them."""
+    full = np.flatnonzero(rows.any(axis=1))
+    edges = []
+    for r in (full[0], full[len(full) // 2], full[-1]):
+        columns = np.flatnonzero(rows[r])
+        edges += [int(columns[0] - r), int(columns[-1] - r)]
+    return min(edges), max(edges) + 1
 
 
 class Operand:
@@ -143,16 +155,18 @@ class Operand:
             return (
                 constant_value(S, element, self.dtype) if element else operations.convert(S, S.zero("f8"), self.dtype)
             )
-        if kind and kind[0] == "diagonal":
-            _, number, shift = kind
+        if kind and kind[0] == "diagonals":
             flat = Index(0)
             for i, n in zip(at[1:], self.shape[1:], strict=True):
                 flat = flat * n + i
-            return scope.inside(
-                [at[0] + shift - flat, flat - at[0] - shift],
-                lambda: constant_value(S, number, self.dtype),
-                lambda: operations.convert(S, S.zero("f8"), self.dtype),
-            )
+            out = lambda: operations.convert(S, S.zero("f8"), self.dtype)
+            for number, shift in kind[1]:
+                out = lambda number=number, shift=shift, rest=out: scope.inside(
+                    [at[0] + shift - flat, flat - at[0] - shift],
+                    lambda: constant_value(S, number, self.dtype),
+                    rest,
+                )
+            return out()
         return scope.read(self.lowered.constant(self.x), at)
 
     def broadcast(self, index: Sequence[Any]) -> Value:

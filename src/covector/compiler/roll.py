@@ -39,12 +39,12 @@ def roll(graph: Graph) -> Graph:
 
     Examples
     --------
-    >>> import covector
+    >>> import numpy as np, covector
     >>> def f(x):
     ...     for _ in range(100):
     ...         x = 3.7 * x * (1 - x)
     ...     return x
-    >>> graph = covector.make_graph(f)(0.3)
+    >>> graph = covector.make_graph(f)(np.array(0.3))
     >>> len(graph), [eq.primitive for eq in roll(graph)]
     (300, [loop])
     """

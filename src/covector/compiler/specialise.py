@@ -17,6 +17,7 @@ from ..core.values import Aval
 from ..core.views import is_written
 from ..transforms.arguments import output_leaves
 from .calls_axes import lane_names
+from .collection import rare_collection
 from .guards import Guard, conjunction
 from .results import ARRAY, PYTHON, kinds_of
 from .tracing import JitTrace
@@ -210,6 +211,7 @@ class Specialisation:
         return tree.unflatten(self.treedef, list(leaves)[: self.count])
 
 
+@rare_collection()
 def specialise(
     call: Callable[[list[Any], list[Any]], Any],
     inputs: Sequence[Input],

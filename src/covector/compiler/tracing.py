@@ -7,16 +7,15 @@ the right one for all arguments that give the same answers.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from ..core.buffer import constant_of
 from ..core.dispatch import UFUNCS
 from ..core.errors import caller
-from ..core.graph import Equation, GraphTrace, GraphTracer, Var
+from ..core.graph import Equation, GraphTrace, GraphTracer, Var, abstract
 from ..core.mutation import adopt
 from ..core.primitive import PRIMITIVES, Primitive
 from ..core.protect import same_layout
@@ -25,113 +24,14 @@ from ..core.tracer import Trace, Tracer, snapshot
 from ..core.values import WEAK_FAMILIES, Aval, aval_of, dtype_of, is_weak
 from ..transforms.grad_mode import blocked_level
 from ..transforms.vmap import named_axes
+from .answers import Lazy, Step, given
 from .calls_axes import is_lane, lanes_after
 from .guards import Guard, question
 
 __all__ = ["JitTrace", "JitTracer"]
 
 _ndarray = np.ndarray
-
-
-class _Step:
-    """An operation that is computed when somebody asks for its result."""
-
-    __slots__ = ("inputs", "params", "primitive", "result")
-
-    def __init__(self, primitive: Primitive | None, inputs: Sequence[Any], params: dict[str, Any]) -> None:
-        self.primitive = primitive
-        self.inputs: Sequence[Any] | None = inputs
-        self.params = params
-        self.result: Any = None
-
-    def compute(self) -> None:
-        """Compute the result, and forget the inputs, so that arrays nobody refers to any more are freed."""
-        assert self.inputs is not None and self.primitive is not None
-        if self.primitive.writes:
-            self.result = self._written()
-        else:
-            self.result = self.primitive.impl(*[x.get() if type(x) is _Lazy else x for x in self.inputs], **self.params)
-        self.inputs = None
-
-    def _written(self) -> Any:
-        """Write in place where nobody else can see the old array: a loop that fills an array is linear in its steps."""
-        assert self.inputs is not None and self.primitive is not None
-        first, *rest = self.inputs
-        self.inputs = rest
-        old = first.get() if type(first) is _Lazy else first
-        if not (type(first) is _Lazy and sys.getrefcount(first) <= _ONE_OWNER and first.is_ours(old)):
-            old = np.array(old)
-        primitive: Any = self.primitive
-        primitive.update(old, *[x.get() if type(x) is _Lazy else x for x in rest], **self.params)
-        return old
-
-
-class _Lazy:
-    """A value that is computed at most once; a tracer, and the steps that read the value, hold on to it."""
-
-    __slots__ = ("place", "step")
-
-    def __init__(self, step: _Step, place: int | None = None) -> None:
-        self.step = step
-        self.place = place
-
-    def get(self) -> Any:
-        """The value, which has been computed."""
-        return self.step.result if self.place is None else self.step.result[self.place]
-
-    def force(self) -> Any:
-        """Compute the value, without recursion: a chain of operations may be long."""
-        stack = [self.step]
-        # Compiled code does not warn either.
-        with np.errstate(all="ignore"):
-            while stack:
-                step = stack[-1]
-                if step.inputs is None:
-                    stack.pop()
-                    continue
-                missing = [x.step for x in step.inputs if type(x) is _Lazy and x.step.inputs is not None]
-                if missing:
-                    stack.extend(missing)
-                else:
-                    step.compute()
-                    stack.pop()
-        return self.get()
-
-    def is_ours(self, value: Any) -> bool:
-        """Whether nothing but this object refers to its `value`, an argument of the caller's."""
-        own = type(value) is _ndarray and value.base is None and value.flags.writeable and self.place is None
-        return own and self.step.primitive is not None and sys.getrefcount(value) <= _ONE_HOLDER
-
-
-def _given(value: Any) -> _Lazy:
-    step = _Step(None, (), {})
-    step.result = value
-    step.inputs = None
-    return _Lazy(step)
-
-
-def _calibrate() -> tuple[int, int]:
-    """What `sys.getrefcount` says in `_written` and `is_ours` of what nobody else refers to."""
-    found: list[int] = []
-
-    class Probe(_Step):
-        def owners(self) -> None:
-            assert self.inputs is not None
-            first, *rest = self.inputs
-            self.inputs = rest
-            old = first.get()
-            found.append(sys.getrefcount(first))
-            self.holders(old)
-
-        def holders(self, value: Any) -> None:
-            found.append(sys.getrefcount(value))
-
-    step = Probe(None, [_given(np.zeros(2))], {})
-    step.owners()
-    return min(found[0], 3), min(found[1], 6)
-
-
-_ONE_OWNER, _ONE_HOLDER = _calibrate()
+_NOWHERE: frozenset[Trace] = frozenset()
 
 
 class JitTracer(GraphTracer):
@@ -147,8 +47,13 @@ class JitTracer(GraphTracer):
         self._trace  # noqa: B018  # brings a view up to date
         return self._lazy is not None
 
-    def __init__(self, trace: JitTrace, var: Var, lazy: _Lazy | None) -> None:
-        super().__init__(trace, var)
+    def __init__(self, trace: JitTrace, var: Var, lazy: Lazy | None) -> None:
+        # As in the base class, for one call less: there is a tracer for every operation.
+        self._trace = trace
+        self._link = None
+        self._var = var
+        self.value = None
+        self.lanes = _NOWHERE
         self._lazy = lazy
 
     def clone(self) -> Tracer:
@@ -279,11 +184,11 @@ class JitTrace(GraphTrace):
         """Make an input variable; `value` is what questions are answered with, None if they cannot be."""
         var = self.graph.variable(aval._replace(weak=False))
         self.graph.inputs.append(var)
-        tracer = self.make(var, None if value is None else _given(value), weak)
+        tracer = self.make(var, None if value is None else given(value), weak)
         tracer.lanes = lanes
         return tracer
 
-    def make(self, var: Var, lazy: _Lazy | None, weak: bool = False) -> JitTracer:
+    def make(self, var: Var, lazy: Lazy | None, weak: bool = False) -> JitTracer:
         """Make a tracer of `var`."""
         return (JitArray if var.aval.shape else JitScalar if weak else JitNumber)(self, var, lazy)
 
@@ -292,18 +197,33 @@ class JitTrace(GraphTrace):
             self.check_alive(primitive)
         if primitive.inline is not None:
             return primitive.inline(*args, **params)
-        if any(type(x) is JitScalar for x in args) and len(args) > 1 and _gives_way(primitive):
+        if len(args) > 1 and JitScalar in map(type, args) and _gives_way(primitive):
             args = self._settled(primitive, args, params)
-        inputs = [self.lower(x) for x in args]
-        avals = primitive.aval(*[x.aval if type(x) is Var else aval_of(x) for x in inputs], **params)
-        outputs = [self.graph.variable(a) for a in (avals if primitive.multiple else (avals,))]
-        self.graph.equations.append(Equation(primitive, inputs, params, outputs))
-        lazies = [x._lazy if type(y) is Var else y for x, y in zip(args, inputs, strict=True)]
-        if any(x is None or isinstance(x, Tracer) for x in lazies):
-            made: list[Any] = [self.make(v, None) for v in outputs]
-        else:
-            step = _Step(primitive, lazies, params)
-            made = [self.make(v, _Lazy(step, k if primitive.multiple else None)) for k, v in enumerate(outputs)]
+        # One loop, and no helpers: this runs for every operation of a program.
+        inputs: list[Any] = []
+        lazies: list[Any] = []
+        answers = True
+        for x in args:
+            if isinstance(x, JitTracer) and x._trace is self:
+                inputs.append(x._var)
+                x = x._lazy
+                if x is None:
+                    answers = False
+            else:
+                x = self.lower(x)
+                inputs.append(x)
+                if isinstance(x, Tracer):
+                    answers = False
+            lazies.append(x)
+        avals = abstract(primitive, inputs, params)
+        graph = self.graph
+        outputs = [graph.variable(a) for a in (avals if primitive.multiple else (avals,))]
+        graph.equations.append(Equation(primitive, inputs, params, outputs))
+        step = Step(primitive, lazies, params) if answers else None
+        made: list[JitTracer] = []
+        for v in outputs:
+            lazy = None if step is None else Lazy(step, len(made) if primitive.multiple else None)
+            made.append((JitArray if v.aval.shape else JitNumber)(self, v, lazy))
         if named_axes():
             for t, lanes in zip(made, lanes_after(primitive, args, params, len(made)), strict=True):
                 t.lanes = lanes
@@ -316,7 +236,7 @@ class JitTrace(GraphTrace):
         kinds = [_kind(x) for x in args]
         if all(isinstance(kind, type) for kind in kinds):
             return list(args)
-        function, wanted = primitive.numpy[0] if primitive.numpy else None, [None] * len(args)
+        function, wanted = primitive.numpy[0] if primitive.numpy else None, [cast(Any, None)] * len(args)
         if isinstance(function, np.ufunc):
             wanted = list(function.resolve_dtypes((*kinds, *[None] * function.nout)))
         elif self._depends(primitive, args, params):

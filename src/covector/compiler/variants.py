@@ -79,6 +79,7 @@ class Variants:
         self._effects = 0
         self._groups: dict[Any, list[Environment]] = {}
         self._lock = threading.Lock()
+        self._looking = threading.RLock()
         self._pending: dict[Any, tuple[threading.Event, int]] = {}
         self._limits = Limits(fun)
 
@@ -112,14 +113,28 @@ class Variants:
         """Return what the function reaches, and the hidden arrays in it."""
         if self._effects > 1:
             raise UncachedError  # one change alone may have been another thread's
-        group = self._groups.get(given.fixed_key, ())
-        if not group and given.fixed_key and not self._limits.allow_group(list(self._groups), given.fixed_key):
-            raise UncachedError
-        for environment in group:
+        found = self._known(given)
+        if found is None:
+            with self._looking:
+                found = self._known(given)  # another thread may have been faster
+                if found is None:
+                    found = self._look(given)
+        return found
+
+    def _known(self, given: Arguments) -> tuple[Environment, Sequence[Any]] | None:
+        for environment in self._groups.get(given.fixed_key, ()):
             hidden = environment.read(self.fun, given.fixed)
             if type(hidden) is not int:
                 return environment, hidden
-        if group and not self._limits.allow_environment(group, self.fun, given.fixed):
+        return None
+
+    def _look(self, given: Arguments) -> tuple[Environment, Sequence[Any]]:
+        group = self._groups.get(given.fixed_key, ())
+        if group:
+            allowed = self._limits.allow_environment(group, self.fun, given.fixed)
+        else:
+            allowed = not given.fixed_key or self._limits.allow_group(list(self._groups), given.fixed_key)
+        if not allowed:
             raise UncachedError
         try:
             environment = Environment(self.fun, given.fixed)

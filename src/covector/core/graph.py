@@ -21,7 +21,7 @@ from .surface import TracedArray, TracedNumber, TracedValue
 from .tracer import Trace, Tracer, snapshot
 from .values import Aval, Shape, aval_of
 
-__all__ = ["Equation", "Graph", "GraphTrace", "GraphTracer", "Var", "record"]
+__all__ = ["Equation", "Graph", "GraphTrace", "GraphTracer", "Var", "abstract", "record"]
 
 
 class Var:
@@ -168,6 +168,46 @@ class Graph:
         return len(self.equations)
 
 
+_ABSTRACT: dict[Any, Any] = {}
+_MOST = 20_000
+_PLAIN = frozenset({int, bool, str, type(None)})
+
+
+def abstract(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
+    """Shape and dtype of what `primitive` makes of variables and constants; a tuple of them if it makes several.
+
+    A long program consists of few different operations, so what was found is remembered.
+    """
+    avals = [x.aval if type(x) is Var else aval_of(x) for x in inputs]
+    key: tuple[Any, ...] | None = (primitive, *avals)
+    if params:
+        key = _with_params(key, params)
+    if key is None or primitive.family == "collective":  # what these make depends on the axes bound
+        return primitive.aval(*avals, **params)
+    found = _ABSTRACT.get(key)
+    if found is None:
+        found = primitive.aval(*avals, **params)
+        if len(_ABSTRACT) >= _MOST:
+            _ABSTRACT.clear()
+        _ABSTRACT[key] = found
+    return found
+
+
+def _with_params(key: Any, params: dict[str, Any]) -> Any:
+    """`key` and `params`; None where equal parameters might differ in type, as 1 and True do, or cannot be hashed."""
+    parts: list[Any] = []
+    for name, value in params.items():
+        kind = type(value)
+        if kind is tuple:
+            for x in value:
+                if type(x) is not int:
+                    return None
+        elif kind not in _PLAIN and not isinstance(value, np.dtype):
+            return None
+        parts += (name, kind, value)
+    return (*key, *parts)
+
+
 def _transpose_equation(eq: Equation, ct: Any, wanted: list[bool]) -> Sequence[Any]:
     if any(type(x) is Var and x.dtype.kind not in "fc" for x in eq.inputs):
         raise NotDifferentiableError(f"a mask or index that depends on the traced argument is not linear in it: {eq}")
@@ -259,7 +299,7 @@ class GraphTrace(Trace):
         if primitive.inline is not None:
             return primitive.inline(*args, **params)
         inputs = [self.lower(x) for x in args]
-        avals = primitive.aval(*[x.aval if type(x) is Var else aval_of(x) for x in inputs], **params)
+        avals = abstract(primitive, inputs, params)
         outputs = [self.graph.variable(a) for a in (avals if primitive.multiple else (avals,))]
         self.graph.equations.append(Equation(primitive, inputs, params, outputs))
         tracers = tuple(self.tracer(v) for v in outputs)

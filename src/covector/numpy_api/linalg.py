@@ -9,8 +9,9 @@ import numpy as np
 
 from ..core.errors import ConcretizationError, NotDifferentiableError, caller
 from ..core.values import dtype_of, shape_of
+from ..ops.cholesky import cholesky_p
 from ..ops.complex_parts import astype
-from ..ops.decompositions import cholesky_p, qr_p, svd_p, svdvals_p
+from ..ops.decompositions import qr_p, svd_p, svdvals_p
 from ..ops.eigenvalues import eig_p, eigh_p, eigvals_p, eigvalsh_p
 from ..ops.least_squares import lstsq_p, pinv_p
 from ..ops.linalg import det_p, inv_p, mH, real_dtype, slogdet_p, solve_p

@@ -5,6 +5,7 @@ from importlib import import_module
 from ..core.primitive import LATE_RULES
 from . import (
     arithmetic,
+    cholesky,
     complex_parts,
     contraction,
     convolution,
@@ -27,6 +28,7 @@ from . import (
 
 __all__ = [
     "arithmetic",
+    "cholesky",
     "complex_parts",
     "contraction",
     "convolution",

@@ -1,4 +1,4 @@
-"""Factorizations: Cholesky, singular values, QR; stacked over leading axes.
+"""Factorizations: singular values, QR; stacked over leading axes.
 
 Where NumPy leaves a factor undetermined, a rule differentiates one continuous choice: orthonormal complements (the
 further columns of complete factors) turn as little as possible, phases of complex singular vectors stand still.
@@ -19,8 +19,6 @@ from .eigenvalues import (
     column,
     diagonal,
     differences,
-    hermitian_change,
-    hermitian_samples,
     over_gaps_p,
     row,
 )
@@ -28,32 +26,7 @@ from .families import general
 from .linalg import leading_axes, mH, real_dtype
 from .samples import draw, sample
 
-__all__ = ["cholesky_p", "qr_p", "svd_p", "svdvals_p"]
-
-
-# --- Cholesky ---------------------------------------------------------------------------------------------------------
-
-
-def _cholesky_jvp(t: Any, out: Any, a: Any) -> Any:
-    inner = np.linalg.solve(out, mH(np.linalg.solve(out, hermitian_change(t, True))))
-    half = (
-        np.tri(out.shape[-1], dtype=real_dtype(dtype_of(out)))
-        - np.eye(out.shape[-1], dtype=real_dtype(dtype_of(out))) / 2
-    )
-    return out @ (half * inner)
-
-
-cholesky_p = general(
-    "cholesky",
-    np.linalg.cholesky,
-    jvps=(_cholesky_jvp,),
-    aval=lambda a: Aval(a.shape, a.dtype),
-    batch=leading_axes(lambda: cholesky_p),
-    keeps=False,
-    samples=hermitian_samples(),
-    source="Murray 2016, Differentiation of the Cholesky decomposition, eq. 8; only the lower triangle is read",
-    numpy=(np.linalg.cholesky,),
-)
+__all__ = ["qr_p", "svd_p", "svdvals_p"]
 
 
 # --- singular values --------------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ import numpy as np
 
 from ...core.errors import NotDifferentiableError, caller
 from ...core.values import dtype_of
-from ...ops.decompositions import cholesky_p, qr_p
+from ...ops.cholesky import cholesky_p
+from ...ops.decompositions import qr_p
 from ...ops.lapack.lu import lu_p, pivoted_order_p, unpacked
 from ...ops.linalg import mH, real_dtype
 from ..adapter import adapts, operand

@@ -8,7 +8,8 @@ import numpy as np
 
 from ...core.errors import ConcretizationError, caller
 from ...numpy_api.plain import decided
-from ...ops.decompositions import cholesky_p, svd_p, svdvals_p
+from ...ops.cholesky import cholesky_p
+from ...ops.decompositions import svd_p, svdvals_p
 from ...ops.eigenvalues import eigh_p, eigvalsh_p
 from ...ops.lapack.hermitian import driver_eigh_p
 from ...ops.lapack.triangular import solve_triangular_p
