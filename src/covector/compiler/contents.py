@@ -18,6 +18,7 @@ import numpy as np
 from ..core.graph import Equation, Graph, Var
 from ..core.primitive import PRIMITIVES
 from ..core.values import Aval
+from .definitions import Failure
 
 if TYPE_CHECKING:
     from .emit import Module
@@ -48,7 +49,7 @@ class Contents:
         Per output of the program ("out", number), ("in", number) or ("value", constant).
     constants : list of ndarray
     checks : list
-        What raises an IndexError; each has `axis` and `size`.
+        What raises an IndexError, which has `axis` and `size`, or is a `Failure`.
     hosts : list of Equation
         What Python computes.
     routines : list of str
@@ -100,7 +101,7 @@ def to_meta(contents: Contents, graph: Graph) -> tuple[dict[str, Any], bytes]:
         "outputs": [_aval(a) for a in contents.outputs],
         "results": [[kind, at if kind != "value" else w.array(np.asarray(at))] for kind, at in contents.results],
         "constants": [w.array(c) for c in contents.constants],
-        "checks": [[int(c.axis), int(c.size)] for c in contents.checks],
+        "checks": [list(c) if isinstance(c, Failure) else [int(c.axis), int(c.size)] for c in contents.checks],
         "hosts": [w.equation(eq) for eq in contents.hosts],
         "routines": contents.routines,
         "arena": int(contents.arena),
@@ -116,7 +117,7 @@ def from_meta(meta: dict[str, Any], blob: bytes, graph: Graph) -> Contents:
         outputs=[_read_aval(a) for a in meta["outputs"]],
         results=[(kind, at if kind != "value" else r.array(at)) for kind, at in meta["results"]],
         constants=[r.array(c) for c in meta["constants"]],
-        checks=[Bounds(axis, size) for axis, size in meta["checks"]],
+        checks=[Failure(a, b) if isinstance(a, str) else Bounds(a, b) for a, b in meta["checks"]],
         hosts=[r.equation(eq) for eq in meta["hosts"]],
         routines=meta["routines"],
         arena=meta["arena"],

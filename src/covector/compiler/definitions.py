@@ -6,11 +6,11 @@ The slot `lower` of a primitive makes one of these through a `Builder`; `fuse` d
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..core.graph import Var
 
-__all__ = ["Check", "Definition", "Dot", "Host", "Map", "Piece", "Reduce", "Repeat", "Scan", "Update"]
+__all__ = ["Check", "Definition", "Dot", "Failure", "Host", "Lapack", "Map", "Piece", "Reduce", "Repeat", "Scan", "Update"]
 
 ElementRule = Callable[..., Any]
 
@@ -138,6 +138,27 @@ class Host(Definition):
         self.vars: list[Var] = list(equation.outputs)
 
 
+class Lapack(Definition):
+    """Calls of BLAS and LAPACK on stored arrays; see `lapack`.
+
+    Attributes
+    ----------
+    vars : list of Var
+        The arrays that it computes, temporary ones among them.
+    takes : list of pairs of Var
+        Operands that, copied, become results: ``(operand, result)``.
+    write : callable
+        ``write(f, step)`` writes the calls into a function of the program.
+    """
+
+    __slots__ = ("takes", "vars", "write")
+
+    def __init__(self, vars_: Sequence[Var], takes: Sequence[tuple[Var, Var]], write: Callable[..., None]) -> None:
+        self.vars = list(vars_)
+        self.takes = list(takes)
+        self.write = write
+
+
 class Repeat(Definition):
     """A native loop: the equation of the primitive `loop`."""
 
@@ -148,13 +169,24 @@ class Repeat(Definition):
         self.vars: list[Var] = list(equation.outputs)
 
 
+class Failure(NamedTuple):
+    """A LinAlgError: `message` with ``{}`` for how far the number that showed it is from `last`."""
+
+    message: str
+    last: int = 0
+
+
 class Check:
-    """Numbers that index an axis of length `size` must be in its range: `least` and `most` are reduced variables."""
+    """Numbers that index an axis of length `size` must be in its range: `least` and `most` are reduced variables.
 
-    __slots__ = ("axis", "least", "most", "size")
+    Numbers out of range are an IndexError, or what `failure` says.
+    """
 
-    def __init__(self, least: Var, most: Var, size: int, axis: int) -> None:
+    __slots__ = ("axis", "failure", "least", "most", "size")
+
+    def __init__(self, least: Var, most: Var, size: int, axis: int, failure: Failure | None = None) -> None:
         self.least = least
         self.most = most
         self.size = size
         self.axis = axis
+        self.failure = failure

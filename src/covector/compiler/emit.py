@@ -11,7 +11,7 @@ from ..core.graph import Var
 from . import blas
 from . import math as functions
 from .entry import entry_text, layout
-from .definitions import Check, Dot, Host, Repeat, Scan, Update
+from .definitions import Check, Dot, Failure, Host, Lapack, Repeat, Scan, Update
 from .dot import write_dot
 from .index import Index, Symbol
 from .loops import Box, Kernel, Result, combine
@@ -40,7 +40,7 @@ class Module:
         Bytes.
     constants : list of ndarray
     hosts : list of Equation
-    checks : list of Check
+    checks : list of Check or Failure
     """
 
     def __init__(self, plan: Plan, may_split: bool) -> None:
@@ -49,7 +49,7 @@ class Module:
         self.parallel = False
         self.constants: list[Any] = []
         self.hosts: list[Any] = []
-        self.checks: list[Check] = []
+        self.checks: list[Check | Failure] = []
         self.functions: list[str] = []
         self.declared: set[str] = set()
         self.wanted: set[tuple[str, str]] = set()
@@ -144,6 +144,8 @@ class Function:
                 self._check(step)
             elif isinstance(step, Dot):
                 write_dot(self, step)
+            elif isinstance(step, Lapack):
+                self._lapack(step)
             elif isinstance(step, Repeat):
                 write_repeat(self, step, p.inner[k], p.scratch[k])
         ins = [f"ptr %in{k}" for k in range(len(p.fused.lowered.graph.inputs))]
@@ -233,13 +235,27 @@ class Function:
         self.lines += [f"stop{k}:", f"ret i64 {code}", f"go{k}:"]
 
     def _check(self, step: Check) -> None:
-        self.module.checks.append(step)
+        self.module.checks.append(step.failure or step)
         code = str(len(self.module.checks))
         for var, op, edge in ((step.most, "sge", step.size), (step.least, "slt", -step.size)):
             x = self.put(f"load i64, ptr {self.pointer(self.plan.places[var.index])}")
             bad = self.put(f"icmp {op} i64 {x}, {edge}")
             self.lines.append(f"store i64 {x}, ptr %error")
             self.stop_if(bad, code)
+
+    def fail_if(self, condition: str, failure: Failure) -> None:
+        """Raise an error when `condition` holds."""
+        self.module.checks.append(failure)
+        self.lines.append("store i64 0, ptr %error")
+        self.stop_if(condition, str(len(self.module.checks)))
+
+    def _lapack(self, step: Lapack) -> None:
+        places = self.plan.places
+        for old, new in step.takes:
+            if places[old.index] != places[new.index]:
+                nbytes = old.size * old.dtype.itemsize
+                self.copy(self.pointer(places[new.index]), self.pointer(places[old.index]), nbytes)
+        step.write(self, step)
 
     def _host(self, step: Host) -> None:
         eq = step.equation

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.errors import ConcretizationError
 from ..core.graph import Equation, Graph, Var, record
-from ..core.primitive import PRIMITIVES, Expand
+from ..core.primitive import PRIMITIVES, Expand, Routine
 from ..core.tracer import Tracer
 from ..core.values import Aval, aval_of
 from .keys import frozen, scalar_key
@@ -103,7 +103,8 @@ class _Expansion:
     def _called(self, eq: Equation, inputs: Sequence[Any]) -> tuple[Graph, Sequence[Any]] | None:
         """The program that the equation stands for, and the inputs of it; None for an operation of its own."""
         primitive, params = eq.primitive, eq.params
-        if not isinstance(primitive.lower, Expand):
+        definition = _definition(eq)
+        if definition is None:
             if primitive.family != "call":
                 return None
             graph = params.get("graph")
@@ -112,7 +113,6 @@ class _Expansion:
             rule = params.get("rule")
             # What a user's function closes over may differ from call to call, so every call is recorded.
             return None if rule is None else self._recorded(rule.fun, inputs)
-        definition = primitive.lower.function
 
         def function(*xs: Any) -> Any:
             out = definition(*xs, **params)
@@ -151,6 +151,16 @@ class _Expansion:
         if known is None:
             known = self.bodies[id(body)] = (expand(body), body)
         return known[0]
+
+
+def _definition(eq: Equation) -> Any:
+    """The function that the primitive of the equation stands for, with these arguments."""
+    lower = eq.primitive.lower
+    if isinstance(lower, Expand):
+        return lower.function
+    if isinstance(lower, Routine) and lower.small is not None and lower.fits is not None:
+        return lower.small if lower.fits(*[_aval(x) for x in eq.inputs], **eq.params) else None
+    return None
 
 
 def _look_up(x: Any, values: dict[int, Any]) -> Any:

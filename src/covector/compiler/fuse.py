@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..core.graph import Graph, Var
-from .definitions import Definition, Host, Map, Piece, Reduce, Repeat
+from .definitions import Definition, Host, Lapack, Map, Piece, Reduce, Repeat
 from .index import Index, Symbol
 from .loops import Kernel, shape_of_root
 from .lowering import Lowered, lower
@@ -23,7 +23,7 @@ _DEAR = 15  # additions that such an array costs per element
 
 
 class Fused:
-    """A program as steps: `Kernel`, `Update`, `Scan`, `Dot`, `Host`, `Repeat` and `Check`, in an order to run them.
+    """A program as steps: `Kernel`, `Update`, `Scan`, `Dot`, `Host`, `Lapack`, `Repeat` and `Check`, in an order to run them.
 
     Attributes
     ----------
@@ -172,7 +172,7 @@ class _Fuser:
             else:
                 before = [level[j] + 1 for j in self._all_reads(d) if j in level]
             n = max(before, default=0)
-            for v in d.vars if isinstance(d, Host | Repeat) else [d.var]:
+            for v in d.vars if isinstance(d, Host | Lapack | Repeat) else [d.var]:
                 level[v.index] = n
         return level
 
@@ -246,6 +246,26 @@ class _Fuser:
                     out.add(j)
         return out
 
+    def _hide(self, kernels: dict[Any, Kernel]) -> None:
+        """Spare the memory of arrays that nobody reads but the iteration that computes them."""
+        wanted = {x.index for x in self.lowered.graph.outputs if type(x) is Var}
+        homes: dict[int, Any] = {}
+        for key, kernel in kernels.items():
+            for var, d in kernel.roots:
+                if isinstance(d, Map) and not d.pieces and not isinstance(d, Piece):
+                    homes[var.index] = key
+        for d in self.definitions:
+            i = d.var.index
+            if not isinstance(d, Map | Reduce):
+                wanted |= self._all_reads(d)
+            elif i in self.needs:
+                for root, needs in zip(self.roots_of(d), self.needs[i], strict=True):
+                    mine = (self.piece_levels[id(root)], self.signature(root).key)
+                    wanted |= {j for j, ok in needs.aligned.items() if not ok or homes.get(j) != mine}
+        for i, key in homes.items():
+            if i not in wanted:
+                kernels[key].hidden.add(i)
+
     def steps(self) -> list[Any]:
         level = self.levels()
         for _ in range(2):
@@ -271,6 +291,7 @@ class _Fuser:
                     kernel.roots.append((d.var, root))
             else:
                 ranked.append((level[i], at, d))
+        self._hide(kernels)
         for k, c in enumerate(self.lowered.checks):
             ranked.append((max(level[c.least.index], level[c.most.index]) + 1, -len(self.lowered.checks) + k, c))
         ranked.sort(key=lambda r: r[:2])

@@ -110,12 +110,15 @@ class Kernel:
     lanes : bool
         Whether there is one loop, over the long axis of every root, and the short axes are written out.
     roots : list of (Var, Map or Reduce)
+    hidden : set of int
+        Those that are not stored, by index of variable.
     """
 
     def __init__(self, space: Sequence[int], lanes: bool) -> None:
         self.space = tuple(space)
         self.lanes = lanes
         self.roots: list[tuple[Var, Any]] = []
+        self.hidden: set[int] = set()
         self.level = 0
 
     def __repr__(self) -> str:
@@ -212,6 +215,12 @@ class Kernel:
         return Box(symbols, scope.nodes, results, -1 if kept is None else kept - 1), scope
 
     def _results(self, scope: Scope, var: Var, d: Any, counters: list[Index], splits: Any) -> list[Result]:
+        if var.index in self.hidden:
+            length = self.space[0] if self.space else None
+            every = itertools.product(*_choices(var.shape, length, counters)) if self.lanes else [counters]
+            for at in every:
+                scope.compute(var, d, at[: len(var.shape)])
+            return []
         loops = [1 + len(f) for f in splits]
         steps = strides_of(var.shape)
         shape = shape_of_root(var, d)

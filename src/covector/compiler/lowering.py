@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.graph import Equation, Graph, Var
+from ..core.primitive import Routine
 from ..core.values import Aval, Shape, aval_of, is_weak
 from . import operations
 from .contraction import contraction
@@ -362,6 +363,20 @@ def _definition(lowered: Lowered, eq: Equation) -> Definition | None:
         return None
 
 
+def define_routine(lowered: Lowered, eq: Equation) -> bool:
+    """Define the outputs of an equation by calls of LAPACK; False where it has no routine for them."""
+    from .lapack import RULES
+
+    rule = RULES.get(eq.primitive.lower.name)
+    if rule is None or any(0 in v.shape for v in eq.outputs):
+        return False
+    try:
+        rule(Builder(lowered, eq.outputs[0].aval), eq.outputs, *[Operand(lowered, x) for x in eq.inputs], **eq.params)
+    except Unsupported:
+        return False
+    return True
+
+
 def _with_variables(lowered: Lowered, eq: Equation) -> Equation:
     """Return the equation of a loop with variables in the place of constants."""
     avals = [v.aval for v in eq.params["body"].inputs[1:]]
@@ -379,6 +394,10 @@ def lower(graph: Graph, length: int | None = None) -> Lowered:
         if eq.primitive.name == "loop":
             made: Any = Repeat(_with_variables(lowered, eq))
             eq = made.equation
+        elif isinstance(eq.primitive.lower, Routine):
+            if define_routine(lowered, eq):
+                continue
+            made = Host(eq)
         else:
             made = _definition(lowered, eq) or Host(eq)
         if isinstance(made, Host | Repeat):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..core.graph import Var
-from .definitions import Check, Dot, Host, Map, Piece, Repeat, Scan, Update
+from .definitions import Check, Dot, Host, Lapack, Map, Piece, Repeat, Scan, Update
 from .fuse import Fused, fuse
 from .loops import Box, Kernel
 
@@ -114,8 +114,8 @@ def _result(out: Plan, x: Any) -> None:
 def made_by(step: Any) -> list[Var]:
     """The arrays that a step computes."""
     if isinstance(step, Kernel):
-        return [v for v, _ in step.roots]
-    if isinstance(step, Host | Repeat):
+        return [v for v, _ in step.roots if v.index not in step.hidden]
+    if isinstance(step, Host | Lapack | Repeat):
         return step.vars
     return [] if isinstance(step, Check) else [step.var]
 
@@ -212,10 +212,14 @@ def _shared(out: Plan, first: dict[int, int], last: dict[int, int], given: dict[
         if isinstance(step, Update):
             if step.old is not None and step.old.index in dying:
                 join(step.old.index, step.var.index)
+        elif isinstance(step, Lapack):
+            for old, new in step.takes:
+                if old.index in dying and [x.index for x in step.reads].count(old.index) == 1:
+                    join(old.index, new.index)
         elif isinstance(step, Kernel):
             taken: set[int] = set()
             for v, d in step.roots:
-                if not isinstance(d, Map) or isinstance(d, Piece):
+                if not isinstance(d, Map) or isinstance(d, Piece) or v.index in step.hidden:
                     continue
                 for i in dying - taken:
                     if sizes[i] == v.size * v.dtype.itemsize and _pointwise(out.bodies[k], i, v):

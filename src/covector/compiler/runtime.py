@@ -12,6 +12,7 @@ import numpy as np
 from ..core.graph import Var
 from ..core.primitive import bind
 from .contents import Contents
+from .definitions import Failure
 from .entry import ON_STACK, builtin, context, layout
 from .outputs import new_array
 from .threads import limit
@@ -103,6 +104,8 @@ class Native:
     def _raise(self, rc: int, value: int) -> None:
         if rc > 0:
             check = self.checks[rc - 1]
+            if isinstance(check, Failure):
+                raise np.linalg.LinAlgError(check.message.format(check.last - value))
             raise IndexError(f"index {value} is out of bounds for axis {check.axis} with size {check.size}")
         error = _local.error
         _local.error = None

@@ -10,7 +10,7 @@ from typing import Any
 from .errors import NotDifferentiableError, caller
 from .tracer import Trace, Tracer
 
-__all__ = ["LATE_RULES", "PRIMITIVES", "Expand", "Primitive", "Refuse", "Sample", "bind", "load_late_rules"]
+__all__ = ["LATE_RULES", "PRIMITIVES", "Expand", "Primitive", "Refuse", "Routine", "Sample", "bind", "load_late_rules"]
 
 PRIMITIVES: dict[str, Primitive] = {}
 """Every primitive by name: the one registry that tests, tables and pickles read."""
@@ -77,6 +77,25 @@ class Expand:
         self.function = function
 
 
+class Routine:
+    """Stands in the slot `lower` of a primitive that compiled programs compute by routines of BLAS and LAPACK.
+
+    Parameters
+    ----------
+    name : str
+        As the compiler knows it, see `compiler.lapack`.
+    small : callable, optional
+        ``small(*args, **params)``: the same in plain NumPy, for arguments of which ``fits(*args, **params)`` holds.
+    fits : callable, optional
+        It may read shapes and dtypes only.
+    """
+
+    def __init__(self, name: str, small: Rule | None = None, fits: Rule | None = None) -> None:
+        self.name = name
+        self.small = small
+        self.fits = fits
+
+
 @dataclass(eq=False, slots=True)
 class Primitive:
     """An operation together with all its rules.
@@ -103,7 +122,7 @@ class Primitive:
         ``batch(trace, args, batched, **params)``: the output(s) with the batch axis first;
         where ``batched[i]`` the axis is first in ``args[i]``.
     lower : object
-        How the compiler makes machine code of it: the name of a scalar operation, an `Expand`, or a rule
+        How the compiler makes machine code of it: the name of a scalar operation, an `Expand`, a `Routine`, or a rule
         ``lower(b, *args, **params)`` that says which elements of the arguments each element of the output is made
         of (see `compiler.lowering`). None: the compiled program calls `impl`.
     sparsity : object
