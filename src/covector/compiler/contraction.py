@@ -21,7 +21,7 @@ def contraction(b: Any, x: Any, y: Any, spec: Any) -> Map | Reduce | Dot:
     i, j, k = spec
     sizes: dict[int, int] = {}
     for label, n in zip((*i, *j, *k), (*x.shape, *y.shape, *b.out.shape), strict=True):
-        sizes[label] = max(sizes.get(label, 1), n)
+        sizes[label] = n if n != 1 else sizes.get(label, 1)
     summed = [label for label in dict.fromkeys((*i, *j)) if label not in k]
     extent = [sizes[label] for label in summed]
 

@@ -363,20 +363,6 @@ def _definition(lowered: Lowered, eq: Equation) -> Definition | None:
         return None
 
 
-def define_routine(lowered: Lowered, eq: Equation) -> bool:
-    """Define the outputs of an equation by calls of LAPACK; False where it has no routine for them."""
-    from .lapack import RULES
-
-    rule = RULES.get(eq.primitive.lower.name)
-    if rule is None or any(0 in v.shape for v in eq.outputs):
-        return False
-    try:
-        rule(Builder(lowered, eq.outputs[0].aval), eq.outputs, *[Operand(lowered, x) for x in eq.inputs], **eq.params)
-    except Unsupported:
-        return False
-    return True
-
-
 def _with_variables(lowered: Lowered, eq: Equation) -> Equation:
     """Return the equation of a loop with variables in the place of constants."""
     avals = [v.aval for v in eq.params["body"].inputs[1:]]
@@ -389,6 +375,8 @@ def _with_variables(lowered: Lowered, eq: Equation) -> Equation:
 
 def lower(graph: Graph, length: int | None = None) -> Lowered:
     """Turn the equations of `graph` into definitions; with `length`, its first input counts to that number."""
+    from .lapack import define_routine
+
     lowered = Lowered(graph, length)
     for eq in graph.equations:
         if eq.primitive.name == "loop":

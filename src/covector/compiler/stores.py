@@ -215,7 +215,8 @@ def _repeated(
         i = d.var.index
         if isinstance(d, Map):
             n = max(times.get(i, 0.0) + shared.get(i, 0.0), 1.0)
-            if i not in out and costs[i] * (n - 1) > _WORTH:
+            number = d.var.size == 1 and costs[i] <= _SCALAR
+            if i not in out and costs[i] * (n - 1) > _WORTH and not number:
                 out.add(i)
             mine = 1.0 if i in out else n
         else:
