@@ -67,19 +67,19 @@ _COMPLEX = (
 )
 _DTYPES = ("X.astype(np.float32)", "X.astype(np.float64)", "X.astype(np.float32) * np.float32(1.5)")
 _IN_PLACE = (
-    *("@[1:] = @[:-1]", "@[:-1] = @[1:] * 0.5", "@[1:] += @[:-1]", "@[::-1] = @", "@ += @[::-1]"),
-    *("@[1:-1] = 0.5 * (@[2:] + @[:-2])", "@[0], @[-1] = @[-1] * 1.0, @[0] * 1.0", "@[@ > 0.3] = 0.25"),
-    *("np.add.at(@, [0, 0, -1], 0.5)", "np.add(@, 1.0, out=@)", "np.multiply(@[:-1], @[1:], out=@[1:])"),
+    *("W[1:] = W[:-1]", "W[:-1] = W[1:] * 0.5", "W[1:] += W[:-1]", "W[::-1] = W", "W += W[::-1]"),
+    *("W[1:-1] = 0.5 * (W[2:] + W[:-2])", "W[0], W[-1] = W[-1] * 1.0, W[0] * 1.0", "W[W > 0.3] = 0.25"),
+    *("np.add.at(W, [0, 0, -1], 0.5)", "np.add(W, 1.0, out=W)", "np.multiply(W[:-1], W[1:], out=W[1:])"),
 )
 _LOOPS = (
-    "@ = X\nfor i in range(N):\n    @ = np.sin(@) * 0.9 + X",
-    "@ = X * 1.0\nfor i in range(N):\n    @ = @ + 0.1 * Y * np.cos(@ + i)",
-    "@ = X * 1.0\nt = 0.0\nfor i in range(N):\n    t = t + np.sum(@) * 0.01\n    @ = np.tanh(@ - t)",
+    "W = X\nfor i in range(N):\n    W = np.sin(W) * 0.9 + X",
+    "W = X * 1.0\nfor i in range(N):\n    W = W + 0.1 * Y * np.cos(W + i)",
+    "W = X * 1.0\nt = 0.0\nfor i in range(N):\n    t = t + np.sum(W) * 0.01\n    W = np.tanh(W - t)",
 )
 _ROW_LOOPS = (
-    "@ = X * 1.0\nfor i in range(min(N, len(@))):\n    @[i] = @[i] * 0.5 + @[i - 1] * 0.25",
-    "@ = 0.0\nfor i in range(min(N, len(X))):\n    @ = @ + X[i] * X[i - 1]",
-    "@ = np.zeros_like(X)\nfor i in range(1, min(N, len(X))):\n    @[i] = 0.5 * @[i - 1] + X[i]",
+    "W = X * 1.0\nfor i in range(min(N, len(W))):\n    W[i] = W[i] * 0.5 + W[i - 1] * 0.25",
+    "W = 0.0\nfor i in range(min(N, len(X))):\n    W = W + X[i] * X[i - 1]",
+    "W = np.zeros_like(X)\nfor i in range(1, min(N, len(X))):\n    W[i] = 0.5 * W[i - 1] + X[i]",
 )
 
 
@@ -179,14 +179,13 @@ class _Author:
         other = self.one("X", "X[::-1]", "np.sin(X)", "Y", "X[:1]", f"np.zeros({shape})", "X[:0]")
         for word, means in (
             *(("O", other), ("Z", "(X + 1j * Y)"), ("A", str(axis)), ("R", str(axes)), ("X", x), ("Y", y)),
-            *(("K", str(int(self.rng.integers(-5, 6)))), ("N", str(self.one(2, 3, 5, 12, 40)))),
+            *(("W", f"v{len(self.lines)}"), ("K", str(int(self.rng.integers(-5, 6)))), ("N", str(self.one(2, 3, 5, 12, 40)))),
         ):
             text = re.sub(rf"\b{word}\b", means, text)
         return text
 
     def step(self) -> None:
-        name = f"v{len(self.lines)}"
-        text = self.propose().replace("@", name)
+        text = self.propose()
         if not text:
             return
         names = {k: v.copy() for k, v in self.inputs.items()}
@@ -209,24 +208,24 @@ def _moderate(x: Any, size: int) -> bool:
 
 
 def _choice(*texts: str) -> Callable[..., str]:
-    return lambda a, x, shape: f"@ = {a.one(*texts)}"
+    return lambda a, x, shape: f"W = {a.one(*texts)}"
 
 
 def _with_axes(*texts: str) -> Callable[..., str]:
-    return lambda a, x, shape: f"@ = {a.one(*texts)}" if shape else ""
+    return lambda a, x, shape: f"W = {a.one(*texts)}" if shape else ""
 
 
 def _reshaped(a: _Author, x: str, shape: tuple[int, ...]) -> str:
     n = int(np.prod(shape))
     if not n:
-        return f"@ = X.reshape({shape[::-1]})"
+        return f"W = X.reshape({shape[::-1]})"
     shapes = [(-1,), (1, -1), (-1, 1), shape[::-1]]
     shapes += [s for d in (2, 3, 5, 8) if n % d == 0 for s in ((d, -1), (-1, d))]
-    return f"@ = X.reshape({a.one(*shapes)}{a.one('', '', '', ', order=' + repr('F'))})"
+    return f"W = X.reshape({a.one(*shapes)}{a.one('', '', '', ', order=' + repr('F'))})"
 
 
 def _permuted(a: _Author, x: str, shape: tuple[int, ...]) -> str:
-    return f"@ = np.transpose(X, {[int(i) for i in a.rng.permutation(len(shape))]})"
+    return f"W = np.transpose(X, {[int(i) for i in a.rng.permutation(len(shape))]})"
 
 
 def _assigned(a: _Author, x: str, shape: tuple[int, ...]) -> str:
@@ -234,23 +233,23 @@ def _assigned(a: _Author, x: str, shape: tuple[int, ...]) -> str:
         return ""
     i, j = a.index(shape), a.index(shape)
     value = a.one("1.5", f"X[{i}] * 2.0", f"np.cos(X[{i}])", f"X[{i}].sum()", f"X[{i}][::-1]")
-    text = f"@ = {a.one('X.copy()', 'np.zeros_like(X)', 'X * 1.0', 'X + Y')}\n@[{i}] {a.one('=', '=', '+=', '*=', '-=')} {value}"
-    return text + a.one("", f"\n@[{j}] {a.one('=', '+=')} {a.one('0.5', f'@[{j}] * 0.5', f'X[{j}]')}")
+    text = f"W = {a.one('X.copy()', 'np.zeros_like(X)', 'X * 1.0', 'X + Y')}\nW[{i}] {a.one('=', '=', '+=', '*=', '-=')} {value}"
+    return text + a.one("", f"\nW[{j}] {a.one('=', '+=')} {a.one('0.5', f'W[{j}] * 0.5', f'X[{j}]')}")
 
 
 _KINDS: list[Any] = [
     *[_choice(*_UNARY)] * 3,
     *[_choice(*_BINARY)] * 5,
-    *[lambda a, x, shape: f"@ = X[{a.index(shape)}]"] * 3,
+    *[lambda a, x, shape: f"W = X[{a.index(shape)}]"] * 3,
     *[_reshaped] * 2,
     *[_permuted] * 2,
-    lambda a, x, shape: f"@ = np.broadcast_to(X, {(int(a.one(1, 2, 3, 7, 8, 9)), *shape)})",
+    lambda a, x, shape: f"W = np.broadcast_to(X, {(int(a.one(1, 2, 3, 7, 8, 9)), *shape)})",
     *[_with_axes(*_JOINED)] * 2,
     *[_choice(*_REDUCED)] * 3,
     _with_axes(*_ALONG),
-    lambda a, x, shape: f"@ = {a.one(*_PRODUCTS[len(shape)])}" if len(shape) in _PRODUCTS else "",
+    lambda a, x, shape: f"W = {a.one(*_PRODUCTS[len(shape)])}" if len(shape) in _PRODUCTS else "",
     *[_assigned] * 3,
-    *[lambda a, x, shape: f"@ = X * 1.0\n{a.one(*_IN_PLACE)}" if shape else ""] * 2,
+    *[lambda a, x, shape: f"W = X * 1.0\n{a.one(*_IN_PLACE)}" if shape else ""] * 2,
     *[_choice(*_MASKED)] * 2,
     *[_choice(*_INTEGERS)] * 2,
     _choice(*_DTYPES),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.graph import Graph
+from ..core.graph import Graph, Var
 from .cache import compiled, object_key
 from .collection import rare_collection
 from .contents import Contents, contents_of
@@ -41,10 +41,24 @@ class Executable:
 
     @property
     def stages(self) -> dict[str, Any]:
-        """The program after each pass: ``graph``, ``simplified``, ``rolled``, ``kernels``, ``llvm``."""
+        """The program after each pass: ``graph``, ``rolled``, ``simplified``, ``kernels``, ``llvm``."""
         if "llvm" not in self._passes.stages:
             self._passes.run({})
         return self._passes.stages
+
+    @property
+    def count(self) -> int:
+        """The number of outputs."""
+        return len(self.results)
+
+    def direct(self) -> tuple[Any, list[Any]] | None:
+        """The builtin function to call with inputs and outputs, and what makes each output; None if that is not all.
+
+        It returns something true, and has done nothing, if the inputs are not laid out as it wants them.
+        """
+        native = self.native
+        ready = self.plain and native.plain and native.fast is not None and not native.reused
+        return (native.fast, native.outputs) if ready else None
 
     def __call__(self, *arrays: Any) -> list[Any]:
         outs = self.native(arrays)
@@ -61,14 +75,16 @@ class Executable:
 class _Passes:
     """The way of one program to LLVM IR."""
 
-    def __init__(self, graph: Graph, threads: int | None) -> None:
+    def __init__(self, graph: Graph, threads: int | None, donate: Sequence[int]) -> None:
         self.graph = graph
         self.threads = threads
+        self.donate = donate
         self.stages: dict[str, Any] = {"graph": graph}
         self.seconds: dict[str, float] = {}
 
     def run(self, seconds: dict[str, float]) -> Module:
         """Run all of them, which are imported only now: a program that is found on disk does not need them."""
+        from .check import run_passes
         from .emit import emit
         from .expand import expand
         from .fuse import fuse
@@ -76,14 +92,29 @@ class _Passes:
         from .roll import roll
         from .simplify import simplify
 
-        program = timed(seconds, "expand", expand, self.graph)
-        program = self.stages["simplified"] = timed(seconds, "simplify", simplify, program)
-        program = self.stages["rolled"] = timed(seconds, "roll", roll, program)
+        program = timed(seconds, "expand", run_passes, self.graph, [expand])
+        # Rolling comes first: it takes less time than to simplify every iteration, and finds them still alike. What
+        # is alike only once it is simpler is rolled afterwards.
+        program = self.stages["rolled"] = timed(seconds, "roll", run_passes, program, [roll])
+        program = timed(seconds, "simplify", run_passes, program, [simplify])
+        program = self.stages["simplified"] = timed(seconds, "roll again", run_passes, program, [roll])
         fused = self.stages["kernels"] = timed(seconds, "fuse", fuse, program)
-        planned = timed(seconds, "plan", plan, fused)
+        planned = timed(seconds, "plan", plan, fused, self.pairs(program))
         module: Module = timed(seconds, "emit", emit, planned, self.threads)
         self.stages["llvm"] = module.text
         return module
+
+
+    def pairs(self, program: Graph) -> dict[int, int]:
+        """Outputs that may take the memory of inputs which the caller gives away: of the same shape and dtype."""
+        found: dict[int, int] = {}
+        for i in self.donate:
+            aval = program.inputs[i].aval
+            for o, x in enumerate(program.outputs):
+                if o not in found and type(x) is Var and x.aval[:2] == aval[:2] and x is not program.inputs[i]:
+                    found[o] = i
+                    break
+        return found
 
 
 def timed(seconds: dict[str, float], name: str, function: Any, *args: Any) -> Any:
@@ -106,7 +137,7 @@ def executable(graph: Graph, *, threads: int | None = None, donate: Sequence[int
     donate : sequence of int
         Numbers of inputs whose memory the program may overwrite.
     """
-    passes = _Passes(graph, threads)
+    passes = _Passes(graph, threads, donate)
     seconds = passes.seconds
     names = ["cv.main", *(["cv.call"] if layout() else [])]
     name = timed(seconds, "key", program_key, graph, threads, donate)

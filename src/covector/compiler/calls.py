@@ -79,7 +79,7 @@ def _vjp(
 ) -> list[Any]:
     if kept is None:
         # Only the transposition of a recorded program comes here, with variables in place of some arguments.
-        return checkpoint_p.vjp(ct, wanted, out, args, graph=program.graph)  # type: ignore[no-any-return]
+        return checkpoint_p.vjp(ct, wanted, out, args, graph=program.graph)
     part = kept.reverse.pull([c is not None for c in ct])
     return _run(part, len(args), arg=args, out=out, residual=kept.residuals, seed=ct)
 
@@ -148,7 +148,7 @@ def _programs(spec: Specialisation) -> tuple[Program, Program | None]:
         guarded = spec.guarded
         guard = guarded and part(guarded.inputs, guarded.equations, guarded.outputs[-1:])
         spec.program = Program(spec.graph, spec.threads), guard and Program(guard, spec.threads)
-    return spec.program  # type: ignore[no-any-return]
+    return spec.program
 
 
 def _value(x: Any) -> Any:

@@ -179,6 +179,7 @@ class Tape:
         self._equations = recorder.graph.equations
         self._count = recorder.graph.count
         self._there = _named("arg", [x._var for x in self._xs]) + _named("out", self._outs)
+        self._seeds: list[tuple[Source, Var]] = []
         self._kept = self._residuals()
         self.forward = settle_axes(part([x._var for x in self._xs], self._equations, [*self._outs, *self._kept]))
 

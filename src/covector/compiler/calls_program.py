@@ -46,7 +46,7 @@ class Program:
         Held while something is derived from the program.
     """
 
-    __slots__ = ("__weakref__", "_derived", "_executable", "lock", "axes", "graph", "reaches", "threads")
+    __slots__ = ("__weakref__", "_derived", "_executable", "axes", "graph", "lock", "reaches", "threads")
 
     def __init__(self, graph: Graph, threads: int | None = None) -> None:
         self.graph = settle_axes(graph)
@@ -109,12 +109,12 @@ class Program:
     def reverse(self, wanted: Sequence[bool]) -> Reverse:
         """The passes of reverse mode for the arguments to which a derivative flows."""
         key = tuple(wanted)
-        return self._once(("reverse", key), lambda: Reverse(self, key))  # type: ignore[no-any-return]
+        return self._once(("reverse", key), lambda: Reverse(self, key))
 
     def tangents(self, moving: Sequence[bool]) -> Part:
         """The program of the tangents of the outputs."""
         key = tuple(moving)
-        return self._once(("tangents", key), lambda: self.part(tangents(self.graph, key)))  # type: ignore[no-any-return]
+        return self._once(("tangents", key), lambda: self.part(tangents(self.graph, key)))
 
     def batched(self, mapped: Sequence[bool], size: int, axis_name: Any) -> tuple[Program, list[bool]]:
         """The program for a batch, and which of its outputs are mapped."""
@@ -126,7 +126,7 @@ class Program:
             graph, mine = batched(self.graph, key, size, name)
             return Program(graph, self.threads), mine
 
-        return self._once(("batched", key, size, name), make)  # type: ignore[no-any-return]
+        return self._once(("batched", key, size, name), make)
 
 
 class Reverse:

@@ -58,6 +58,8 @@ class Contents:
         Bytes of temporary arrays.
     parallel : bool
         Whether the pool of threads is needed.
+    reused : dict of int to int
+        Outputs that are written to the memory of an input that may be overwritten.
     """
 
     outputs: list[Aval]
@@ -68,6 +70,7 @@ class Contents:
     routines: list[str]
     arena: int
     parallel: bool
+    reused: dict[int, int]
 
 
 class UnstorableError(Exception):
@@ -85,6 +88,7 @@ def contents_of(module: Module) -> Contents:
         routines=sorted(set(re.findall(r"@cv_(\w+)\(", module.text)) - {"parallel_for"}),
         arena=module.arena,
         parallel=module.parallel,
+        reused=module.plan.reused,
     )
 
 
@@ -106,6 +110,7 @@ def to_meta(contents: Contents, graph: Graph) -> tuple[dict[str, Any], bytes]:
         "routines": contents.routines,
         "arena": int(contents.arena),
         "parallel": bool(contents.parallel),
+        "reused": [[int(k), int(i)] for k, i in contents.reused.items()],
     }
     return meta, b"".join(w.chunks)
 
@@ -122,6 +127,7 @@ def from_meta(meta: dict[str, Any], blob: bytes, graph: Graph) -> Contents:
         routines=meta["routines"],
         arena=meta["arena"],
         parallel=meta["parallel"],
+        reused={k: i for k, i in meta["reused"]},
     )
 
 

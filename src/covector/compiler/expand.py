@@ -59,7 +59,10 @@ class _Expansion:
         """Copy the equations of `graph`, whose variables are also ours."""
         values: dict[int, Any] = {}
         for eq in graph.equations:
-            self._copy(eq, values, fresh=False, depth=0)
+            if _stays(eq) and (not values or not any(type(x) is Var and x.index in values for x in eq.inputs)):
+                self.out.equations.append(eq)
+            else:
+                self._copy(eq, values, fresh=False, depth=0)
         self.out.outputs = [_look_up(x, values) for x in graph.outputs]
         return self.out
 
@@ -161,6 +164,13 @@ def _definition(eq: Equation) -> Any:
     if isinstance(lower, Routine) and lower.small is not None and lower.fits is not None:
         return lower.small if lower.fits(*[_aval(x) for x in eq.inputs], **eq.params) else None
     return None
+
+
+def _stays(eq: Equation) -> bool:
+    """Whether it is clear at a glance that `eq` stands for itself, as most equations do."""
+    if eq.primitive.family == "call" or _definition(eq) is not None:
+        return False
+    return not eq.params or not any(isinstance(v, Graph) for v in eq.params.values())
 
 
 def _look_up(x: Any, values: dict[int, Any]) -> Any:

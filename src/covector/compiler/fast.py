@@ -62,7 +62,15 @@ def fast_call(variants: Variants, found: Found, given: Arguments) -> Callable[..
         return None
     w = _Writer()
     leaves, fixed = _write_arguments(w, given)
-    names = [_write_check(w, name, x) for name, x in zip(leaves, given.leaves, strict=True)]
+    native = spec.executable.direct()
+    names, checks = [], []
+    for name, x in zip(leaves, given.leaves, strict=True):
+        check, value = _check(w, name, x)
+        names.append(value)
+        if native is not None and type(x) is _ndarray and x.dtype.isnative:
+            checks.append(check)  # the machine code looks for itself; only when it refuses, one must know why
+        else:
+            w.require(check)
     if environment.active or fixed:
         read = environment.reader if type(environment) is Environment else environment.read
         w.constants.update(read=read, fun=variants.fun)
@@ -72,10 +80,10 @@ def fast_call(variants: Variants, found: Found, given: Arguments) -> Callable[..
             names.append("*hidden")
             # What another transform follows takes the general way.
             w.require(" and ".join([f"type(hidden[{i}]) is ndarray" for i in range(len(environment.names))]))
-    _write_call(w, spec, names)
+    outs = _write_call(w, spec, names, checks, native)
     w.constants.update(hits=variants.hits)
     w.lines.append("hits[0] += 1")
-    _write_result(w, spec)
+    _write_result(w, spec, outs)
     return w.function()
 
 
@@ -149,35 +157,47 @@ def _write_flattening(w: _Writer, given: Arguments) -> list[str]:
     return names
 
 
-def _write_check(w: _Writer, name: str, x: Any) -> str:
-    """Check that the leaf `name` is of the kind of `x`; return the expression of the array to compute with."""
+def _check(w: _Writer, name: str, x: Any) -> tuple[str, str]:
+    """The condition that the leaf `name` is of the kind of `x`, and the expression of the array to compute with."""
     if type(x) is _ndarray:
         shape = f"{name}.shape == {x.shape!r}" if x.ndim else f"not {name}.ndim"
-        w.require(f"type({name}) is ndarray and {name}.dtype is {w.constant(x.dtype)} and {shape}")
-        return name if x.dtype.isnative else f"{name}.astype({w.constant(x.dtype.newbyteorder('='))})"
-    w.require(f"type({name}) is {w.constant(type(x))}")
-    return f"asarray({name}, {w.constant(dtype_of(x))})"
+        check = f"type({name}) is ndarray and {name}.dtype is {w.constant(x.dtype)} and {shape}"
+        return check, name if x.dtype.isnative else f"{name}.astype({w.constant(x.dtype.newbyteorder('='))})"
+    number = type(x) in (float, np.float64)  # which machine code reads as they are
+    value = name if number else f"asarray({name}, {w.constant(dtype_of(x))})"
+    return f"type({name}) is {w.constant(type(x))}", value
 
 
-def _write_call(w: _Writer, spec: Any, names: list[str]) -> None:
+def _write_call(w: _Writer, spec: Any, names: list[str], checks: list[str], native: Any) -> list[str]:
+    """Write the call; return the expressions of the outputs, the answer to the guards left out."""
     w.constants.update(code=spec.executable)
-    call = f"out = code({', '.join(names)})"
-    if spec.guarded is None:
-        w.lines.append(call)
-        return
-    w.lines += ["try:", f"    {call}", "except Exception:", "    return MISMATCH"]
-    w.require("out.pop()")
+    outs = [f"y{i}" for i in range(spec.executable.count)]
+    general = [f"{''.join(f'{y}, ' for y in outs)} = code({', '.join(names)})" if outs else f"code({', '.join(names)})"]
+    if spec.guarded is not None:
+        general = ["try:", f"    {general[0]}", "except Exception:", "    return MISMATCH"]
+    if native is None:
+        w.lines += general
+    else:
+        function, makers = native
+        w.constants.update(native=function)
+        for y, (make, shape, dtype) in zip(outs, makers, strict=True):
+            w.lines.append(f"{y} = {w.constant(make)}({shape!r}, {w.constant(dtype)})")
+        w.lines.append(f"if native({', '.join([*names, *outs])}):")
+        w.lines += [f"    if not ({check}): return MISMATCH" for check in checks]
+        w.lines += [f"    {line}" for line in general]
+    if spec.guarded is not None:
+        w.require(outs.pop())
+    return outs
 
 
-def _write_result(w: _Writer, spec: Any) -> None:
-    for i, kind in enumerate(spec.kinds):
-        if kind != ARRAY:
-            w.lines.append(f"out[{i}] = out[{i}]{'.item()' if kind == PYTHON else '[()]'}")
-    names = [f"out[{i}]" for i in range(len(spec.kinds))]
+def _write_result(w: _Writer, spec: Any, outs: list[str]) -> None:
+    names = []
+    for y, kind in zip(outs, spec.kinds, strict=True):
+        names.append(y if kind == ARRAY else f"{y}.item()" if kind == PYTHON else f"{y}[()]")
     shown = _Expression.of(tree.unflatten(spec.treedef, [_Expression(name) for name in names]))
     if shown is None:
         w.constants.update(unflatten=optree.tree_unflatten, treedef=spec.treedef)
-        shown = "unflatten(treedef, out)"
+        shown = f"unflatten(treedef, [{', '.join(names)}])"
     w.lines.append(f"return {shown}")
 
 

@@ -197,7 +197,7 @@ class Writer:
         if old[0] == "f" and new[0] == "f":
             op = "fpext" if new == "f8" else "fptrunc"
         elif old[0] == "f":
-            op = "fptosi" if new[0] == "i" else "fptoui"
+            return self._to_integer(lines, a, new, x)
         elif new[0] == "f":
             op = "sitofp" if old[0] == "i" else "uitofp"
         else:
@@ -206,6 +206,18 @@ class Writer:
                 return x
             op = "trunc" if wide[0] > wide[1] else "sext" if old[0] == "i" else "zext"
         return self.put(lines, f"{op} {a} {x} to {b}")
+
+    def _to_integer(self, lines: list[str], a: str, new: str, x: str) -> str:
+        """Convert a float to an integer; what does not fit wraps around as in NumPy, or is any number."""
+        put = lambda text: self.put(lines, text)
+        bits = int(new[1:]) * 8
+        wide = bits if new[0] == "i" and bits > 16 else min(max(2 * bits, 32), 64)
+        # A number out of range would be poison, which may turn the whole program into anything.
+        out = put(f"freeze i{wide} {put(f'fptosi {a} {x} to i{wide}')}")
+        if new == "u8":
+            large = put(f"freeze i64 {put(f'fptoui {a} {x} to i64')}")
+            return put(f"select i1 {put(f'fcmp olt {a} {x}, 0.0')}, i64 {out}, i64 {large}")
+        return out if wide == bits else put(f"trunc i{wide} {out} to i{bits}")
 
     # --- memory -------------------------------------------------------------------------------------------------------
 

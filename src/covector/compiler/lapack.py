@@ -19,8 +19,9 @@ from .definitions import Check, Failure, Lapack, Map, Reduce
 from .index import Index
 from .lapack_cholesky import define_cotangent, define_tangent
 from .lowering import Builder, Lowered, Operand
-from .operations import Unsupported
-from .routines import Calls, letter_of
+from .operands import before_transpose, define, plain, stored, swapped
+from .operations import Unsupported, apply
+from .routines import Block, Calls, letter_of
 
 __all__ = ["RULES", "define_routine"]
 
@@ -43,29 +44,13 @@ def define_routine(lowered: Lowered, eq: Equation) -> bool:
     return True
 
 
-# --- operands ---------------------------------------------------------------------------------------------------------
-
-
-def swapped(index: Sequence[Any]) -> tuple[Any, ...]:
-    return (*index[:-2], index[-1], index[-2])
-
-
-def _before_transpose(lowered: Lowered, x: Any) -> Any:
-    """The array of which `x` is the transpose in the last two axes; None if it is none."""
-    eq = lowered.made_by.get(x.index) if type(x) is Var else None
-    if eq is None or eq.primitive.name != "transpose" or type(eq.inputs[0]) is not Var:
-        return None
-    n = len(x.shape)
-    return eq.inputs[0] if n >= 2 and tuple(eq.params["axes"]) == swapped(range(n)) else None
-
-
 def _is_lower(lowered: Lowered, x: Any) -> bool | None:
     """Whether `x`, known to be triangular with a diagonal without zeros, is a lower triangle; None if not known."""
     lower = True
     while type(x) is Var and (eq := lowered.made_by.get(x.index)) is not None:
         if eq.primitive.name == "cholesky":
             return lower
-        inner = _before_transpose(lowered, x)
+        inner = before_transpose(lowered, x)
         if inner is not None:
             x, lower = inner, not lower
         elif eq.primitive.name == "conjugate":
@@ -75,57 +60,16 @@ def _is_lower(lowered: Lowered, x: Any) -> bool | None:
     return None
 
 
-def mapped(b: Builder, shape: Sequence[int], dtype: Any, rule: Callable[..., Any], reads: Sequence[Any]) -> Var:
-    """Define an array by its elements."""
-    var = b.lowered.variable(shape, dtype)
-    b.lowered.define(var, Map(rule, 0), reads)
-    return var
-
-
-def stored(b: Builder, x: Operand, dtype: np.dtype[Any], shape: Sequence[int] = (), swap: bool = False) -> Var:
-    """The array `x`, its matrices transposed if `swap`, in `dtype` and with the leading axes `shape`, if given."""
-    shape = tuple(shape) or x.shape
-    if swap:
-        inner = _before_transpose(b.lowered, x.x)
-        if inner is not None:
-            return stored(b, Operand(b.lowered, inner), dtype, swapped(shape))
-    if type(x.x) is Var and not swap and x.shape == shape and x.dtype == dtype:
-        return x.x
-    rule = lambda *i: b.convert(x.broadcast(swapped(i) if swap else i), dtype)
-    return mapped(b, swapped(shape) if swap else shape, dtype, rule, [x.x])
-
-
-def plain(b: Builder, x: Operand, dtype: np.dtype[Any]) -> tuple[Var, bool]:
-    """The array `x`, or the one of which it is the transpose, and whether it is that."""
-    inner = _before_transpose(b.lowered, x.x)
-    if inner is not None and inner.dtype == dtype:
-        return inner, True
-    return stored(b, x, dtype), False
-
-
-def define(b: Builder, step: Lapack, reads: Sequence[Var]) -> None:
-    lowered = b.lowered
-    lowered.define(step.vars[0], step, reads)
-    for v in step.vars:
-        lowered.definitions[v.index] = step
+def _equal(b: Builder, x: Any, y: float, dtype: np.dtype[Any]) -> Any:
+    return apply(b.nodes, "equal", [x, b.number(y, dtype)], [dtype, dtype], np.dtype(bool))
 
 
 # --- Cholesky ---------------------------------------------------------------------------------------------------------
 
 
-def lower_triangle(b: Builder, x: Operand, shape: Sequence[int], dtype: np.dtype[Any]) -> Var:
-    """The lower triangles of matrices, with zeros above."""
-
-    def rule(*i: Index) -> Any:
-        inside = lambda: b.convert(x.broadcast(i), dtype)
-        return b.inside([i[-2] - i[-1]], inside, lambda: b.number(0, dtype))
-
-    return mapped(b, shape, dtype, rule, [x.x])
-
-
 def _cholesky(b: Builder, outputs: Sequence[Var], a: Operand) -> None:
     (out,) = outputs
-    start = lower_triangle(b, a, out.shape, out.dtype)
+    start = stored(b, a, out.dtype)
     *stack, n, _ = out.shape
 
     def write(f: Any, step: Lapack) -> None:
@@ -134,6 +78,7 @@ def _cholesky(b: Builder, outputs: Sequence[Var], a: Operand) -> None:
         def member(x: str) -> None:
             c.call("potrf", "U", n, x, n, info)
             c.note(info)
+            c.clear_above(Block(x, n), n)
 
         with c.checked(_NOT_DEFINITE) as info:
             c.each(stack, [(out, 2)], member)
@@ -157,15 +102,12 @@ def _check_diagonal(b: Builder, a: Operand) -> None:
     extent = (*stack, n)
 
     def place(index: Any, r: Sequence[Index]) -> Any:
-        nodes = b.nodes
-        zero = b.apply("equal", a(*r, r[-1]), b.number(0, a.dtype), dtype=np.bool_)
-        far = nodes.index(r[-1] * -1 + n)
-        return nodes.select(zero, far, nodes.const(0, "i8"))
+        return b.nodes.select(
+            _equal(b, a(*r, r[-1]), 0, a.dtype), b.nodes.index(r[-1] * -1 + n), b.nodes.const(0, "i8")
+        )
 
     if _is_lower(lowered, a.x) is not None:
         return
-    if a.dtype.kind == "c":
-        raise Unsupported("a check of complex numbers")
     where = lowered.variable((), np.dtype(np.int64))
     lowered.define(where, Reduce("max", extent, place), [a.x])
     alone = Failure("singular matrix: resolution failed at diagonal {}", n)
@@ -177,22 +119,20 @@ def _substitute(b: Builder, out: Var, a: Operand, y: Operand, lower: bool, unit:
     start = stored(b, y, out.dtype, out.shape)
     *stack, n, m = out.shape
     # What is stored by rows is, to routines that read columns, the transpose.
-    upper = "L" if lower == flipped else "U"
-    lower = lower != flipped
-    uplo, trans, diagonal = "U" if lower else "L", "T" if not flipped else "N", "U" if unit else "N"
+    uplo, diagonal = "U" if lower != flipped else "L", "U" if unit else "N"
+    left, right = ("N", "T") if flipped else ("T", "N")
     many = math.prod(stack) if math.prod(root.shape[:-2]) == 1 and m == 1 else 1
-    del upper
 
     def write(f: Any, step: Lapack) -> None:
         c = Calls(f, out.dtype)
 
         def member(t: str, x: str) -> None:
             if m > 1:
-                c.call("trsm", "R", uplo, "N" if not flipped else "T", diagonal, m, n, 1.0, t, n, x, m)
+                c.call("trsm", "R", uplo, right, diagonal, m, n, 1.0, t, n, x, m)
             elif many > 1:
-                c.call("trsm", "L", uplo, trans, diagonal, n, many, 1.0, t, n, x, n)
+                c.call("trsm", "L", uplo, left, diagonal, n, many, 1.0, t, n, x, n)
             else:
-                c.call("trsv", uplo, trans, diagonal, n, t, n, x, 1)
+                c.call("trsv", uplo, left, diagonal, n, t, n, x, 1)
 
         c.each(stack if many == 1 else [], [(root, 2), (out, 2)], member)
 
@@ -213,7 +153,7 @@ class _Factors:
 
 def _factors(b: Builder, a: Operand, dtype: np.dtype[Any], fails: bool) -> tuple[_Factors, bool]:
     """The factors of `a` or of the matrix of which it is the transpose, and whether it is that."""
-    inner = _before_transpose(b.lowered, a.x)
+    inner = before_transpose(b.lowered, a.x)
     if inner is not None:
         a = Operand(b.lowered, inner)
     key = ("lu", a.x.index if type(a.x) is Var else id(a.x), dtype)
@@ -309,26 +249,21 @@ def _sign_and_log(b: Builder, a: Operand, dtype: np.dtype[Any], sign: Var, log: 
     real = log.dtype
 
     def sign_of(index: Sequence[Index], r: Sequence[Index]) -> Any:
-        (i,) = r
-        x = scope().read(packed, (*index, i, i))
-        moved = b.apply("not_equal", scope().read(pivots, (*index, i)), place(i), dtype=np.bool_)
+        x = scope().read(packed, (*index, *r, *r))
+        kept = b.nodes.compare(
+            "eq", scope().read(pivots, (*index, *r)), b.convert(b.nodes.index(r[0] + 1), pivots.dtype)
+        )
         if dtype.kind == "c":
-            size = b.apply("absolute", x, dtype=dtype)
-            size = b.convert(b.nodes.select(zero(size), b.number(1, real), size), dtype)
-            x = b.apply("divide", x, size, dtype=dtype)
+            size = apply(b.nodes, "absolute", [x], [dtype], real)
+            size = b.nodes.select(_equal(b, size, 0, real), b.number(1, real), size)
+            x = apply(b.nodes, "divide", [x, b.convert(size, dtype)], [dtype, dtype], dtype)
         else:
             x = b.apply("sign", x, dtype=dtype)
-        factor = b.nodes.select(moved, b.number(-1, real), b.number(1, real))
-        return b.apply("multiply", b.convert(factor, dtype), x, dtype=dtype)
-
-    def zero(x: Any) -> Any:
-        return b.apply("equal", x, b.number(0, real), dtype=np.bool_)
-
-    def place(i: Index) -> Any:
-        return b.convert(b.nodes.index(i + 1), pivots.dtype)
+        exchanged = b.nodes.select(kept, b.number(1, real), b.number(-1, real))
+        return b.apply("multiply", b.convert(exchanged, dtype), x, dtype=dtype)
 
     def log_of(index: Sequence[Index], r: Sequence[Index]) -> Any:
-        size = b.apply("absolute", scope().read(packed, (*index, *r, *r)), dtype=dtype)
+        size = apply(b.nodes, "absolute", [scope().read(packed, (*index, *r, *r))], [dtype], real)
         return b.apply("log", size, dtype=real)
 
     b.lowered.define(sign, Reduce("mul", (n,), sign_of, 10), [packed, pivots])

@@ -57,7 +57,7 @@ def _by(module: Any, x: Any) -> bytes | None:
     if module is None:
         return None
     try:
-        return module.dumps(x)  # type: ignore[no-any-return]
+        return module.dumps(x)
     except Exception:  # whatever the classes in it raise
         return None
 

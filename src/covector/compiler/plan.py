@@ -49,6 +49,12 @@ class Plan:
     """
 
     @property
+    def reused(self) -> dict[int, int]:
+        """The allocated outputs that are written to the memory of an input, with the number of that."""
+        numbers = {self.results[o][1]: i for o, i in self.pairs.items() if self.results[o][0] == "out"}
+        return {at: i for at, i in numbers.items() if at in self.in_place}
+
+    @property
     def work(self) -> int:
         """Loop iterations of all steps, roughly; a step that is no loop of ours counts as long."""
         long = 1 << 20

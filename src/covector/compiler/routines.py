@@ -22,7 +22,9 @@ _REAL = {"d": "double", "s": "float", "z": "double", "c": "float"}
 
 def letter_of(dtype: np.dtype[Any]) -> str | None:
     """The first letter of the routines for numbers of `dtype`; None if there are none."""
-    return {"f8": "d", "f4": "s", "c16": "z", "c8": "c"}.get(f"{dtype.kind}{dtype.itemsize}") if dtype.isnative else None
+    return (
+        {"f8": "d", "f4": "s", "c16": "z", "c8": "c"}.get(f"{dtype.kind}{dtype.itemsize}") if dtype.isnative else None
+    )
 
 
 class Block(NamedTuple):
@@ -39,6 +41,7 @@ class Calls:
         self.f = f
         self.itemsize = dtype.itemsize
         self.letter = letter_of(dtype) or ""
+        self.real = _REAL[self.letter]
         self.whole = f"i{f.module.blas_integer(self.letter + 'gemm')}"
         self.known: dict[tuple[str, str], str] = {}
 
@@ -52,10 +55,10 @@ class Calls:
         return name
 
     def number(self, x: float) -> str:
-        real = _REAL[self.letter]
+        t = self.real
         if self.letter in "ds":
-            return self._constant(real, f"{x:.1f}")
-        return self._constant(f"{{{real}, {real}}}", f"{{{real} {x:.1f}, {real} 0.0}}")
+            return self._constant(t, f"{x:.1f}")
+        return self._constant(f"{{{t}, {t}}}", f"{{{t} {x:.1f}, {t} 0.0}}")
 
     def argument(self, x: Any) -> str:
         """A pointer to a number or letter; what is a pointer already stays."""
@@ -124,7 +127,9 @@ class Calls:
             out = []
             for pointer, step in zip(pointers, steps, strict=True):
                 far = self.f.put(f"mul nsw i64 {counter}, {step[axis]}") if step[axis] else "0"
-                out.append(self.f.put(f"getelementptr inbounds i8, ptr {pointer}, i64 {far}") if step[axis] else pointer)
+                out.append(
+                    self.f.put(f"getelementptr inbounds i8, ptr {pointer}, i64 {far}") if step[axis] else pointer
+                )
             return out
 
         loop(0, [self.pointer(var) for var, _ in arrays])
@@ -158,3 +163,17 @@ class Calls:
         trans = {"D\\x": "N", "D'\\x": "T", "x/D": "N", "x/D'": "T"}[how]
         args = (1.0, low.pointer, low.step, x.pointer, x.step)
         self.call("trsm", side, "U", trans, "N", columns, rows, *args)
+
+    def clear_above(self, x: Block, n: int) -> None:
+        """Write zeros above the diagonal."""
+        f = self.f
+        f.module.declared.add("declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
+
+        def row(i: str) -> None:
+            first = f.put(f"add nsw i64 {f.put(f'mul nsw i64 {i}, {x.step + 1}')}, 1")
+            count = f.put(f"mul nsw i64 {f.put(f'sub nsw i64 {n - 1}, {i}')}, {self.itemsize}")
+            at = f.put(f"mul nsw i64 {first}, {self.itemsize}")
+            to = f.put(f"getelementptr i8, ptr {x.pointer}, i64 {at}")
+            f.lines.append(f"call void @llvm.memset.p0.i64(ptr {to}, i8 0, i64 {count}, i1 false)")
+
+        f.counted(n, row)

@@ -13,7 +13,7 @@ from ..core.graph import Var
 from ..core.primitive import bind
 from .contents import Contents
 from .definitions import Failure
-from .entry import ON_STACK, builtin, context, layout
+from .entry import MISMATCH, ON_STACK, builtin, context, layout
 from .outputs import new_array
 from .threads import limit
 
@@ -57,6 +57,7 @@ class Native:
         self.callback = _HOST(self._host)
         self.host = ctypes.cast(self.callback, ctypes.c_void_p) if self.hosts else None
         self.threads = threads
+        self.reused = contents.reused
         self.plain = self.arena <= ON_STACK and not contents.parallel
         self.fast: Any = None
         if layout() is not None:
@@ -65,22 +66,42 @@ class Native:
 
     def __call__(self, arrays: Sequence[Any]) -> list[Any]:
         """Run the program on arrays, or numbers, of the shapes and dtypes of the inputs; return new arrays."""
-        if self.fast is not None:
-            outs = [make(s, d) for make, s, d in self.outputs]
-            if self.plain:
-                rc = self.fast(*arrays, *outs)
-            else:
-                arena = self.take_arena()
-                rc = self.fast(*arrays, *outs, arena, self.threads or limit())
-                self.arenas.append(arena)
-            if not rc:
-                return outs
-        return self.any_layout(arrays)
+        if self.fast is None:
+            return self.through_tables(self.laid_out(arrays))
+        rc, outs = self.attempt(arrays)
+        if rc == MISMATCH:
+            arrays = self.laid_out(arrays)
+            rc, outs = self.attempt(arrays)
+        # The other way finds out what is wrong.
+        return outs if not rc else self.through_tables(arrays)
 
-    def any_layout(self, arrays: Sequence[Any]) -> list[Any]:
-        """Like a call, for arrays that are not laid out in order, and to find out about errors."""
-        ins = [np.ascontiguousarray(a, dtype=d) for a, (_, d) in zip(arrays, self.inputs, strict=True)]
-        outs = [make(s, d) for make, s, d in self.outputs]
+    def attempt(self, arrays: Sequence[Any]) -> tuple[int, list[Any]]:
+        """Call the builtin function; return its answer, and the outputs."""
+        outs = self.new_outputs(arrays)
+        if self.plain:
+            return self.fast(*arrays, *outs), outs
+        arena = self.take_arena()
+        rc = self.fast(*arrays, *outs, arena, self.threads or limit())
+        self.arenas.append(arena)
+        return rc, outs
+
+    def new_outputs(self, arrays: Sequence[Any]) -> list[Any]:
+        """Make the arrays to write to; of an input that may be overwritten, that."""
+        if not self.reused:
+            return [make(s, d) for make, s, d in self.outputs]
+        return [
+            arrays[self.reused[k]] if k in self.reused else make(s, d) for k, (make, s, d) in enumerate(self.outputs)
+        ]
+
+    def laid_out(self, arrays: Sequence[Any]) -> list[Any]:
+        """Return the inputs as arrays in order, of the dtypes that the program was compiled for."""
+        ordered = [np.asarray(a, d, order="C") for a, (_, d) in zip(arrays, self.inputs, strict=True)]
+        return [a if a.flags.aligned else a.copy() for a in ordered]
+
+    def through_tables(self, ins: Sequence[Any]) -> list[Any]:
+        """Run the program on arrays laid out in order, through ctypes, and raise its errors."""
+        ins = [np.asarray(a) for a in ins]
+        outs = self.new_outputs(ins)
         n_in, n_out = len(ins), len(outs)
         in_table = (ctypes.c_void_p * max(n_in, 1))(*[a.ctypes.data for a in ins])
         out_table = (ctypes.c_void_p * max(n_out, 1))(*[a.ctypes.data for a in outs])

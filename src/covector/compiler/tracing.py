@@ -199,27 +199,33 @@ class JitTrace(GraphTrace):
             return primitive.inline(*args, **params)
         if len(args) > 1 and JitScalar in map(type, args) and _gives_way(primitive):
             args = self._settled(primitive, args, params)
-        # One loop, and no helpers: this runs for every operation of a program.
+        # One loop, and few helpers: this runs for every operation of a program.
         inputs: list[Any] = []
         lazies: list[Any] = []
+        avals: list[Aval] = []
         answers = True
         for x in args:
             if isinstance(x, JitTracer) and x._trace is self:
-                inputs.append(x._var)
+                var = x._var
+                inputs.append(var)
+                avals.append(var.aval)
                 x = x._lazy
                 if x is None:
                     answers = False
             else:
                 x = self.lower(x)
                 inputs.append(x)
+                avals.append(aval_of(x))
                 if isinstance(x, Tracer):
                     answers = False
             lazies.append(x)
-        avals = abstract(primitive, inputs, params)
+        found = abstract(primitive, avals, params)
         graph = self.graph
-        outputs = [graph.variable(a) for a in (avals if primitive.multiple else (avals,))]
+        outputs = [graph.variable(a) for a in (found if primitive.multiple else (found,))]
         graph.equations.append(Equation(primitive, inputs, params, outputs))
         step = Step(primitive, lazies, params) if answers else None
+        if not primitive.multiple and not named_axes() and blocked_level() < self.level:
+            return (JitArray if found.shape else JitNumber)(self, outputs[0], step and Lazy(step))
         made: list[JitTracer] = []
         for v in outputs:
             lazy = None if step is None else Lazy(step, len(made) if primitive.multiple else None)

@@ -173,12 +173,11 @@ _MOST = 20_000
 _PLAIN = frozenset({int, bool, str, type(None)})
 
 
-def abstract(primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
-    """Shape and dtype of what `primitive` makes of variables and constants; a tuple of them if it makes several.
+def abstract(primitive: Primitive, avals: Sequence[Aval], params: dict[str, Any]) -> Any:
+    """Shape and dtype of what `primitive` makes of such arguments; a tuple of them if it makes several.
 
     A long program consists of few different operations, so what was found is remembered.
     """
-    avals = [x.aval if type(x) is Var else aval_of(x) for x in inputs]
     key: tuple[Any, ...] | None = (primitive, *avals)
     if params:
         key = _with_params(key, params)
@@ -299,7 +298,7 @@ class GraphTrace(Trace):
         if primitive.inline is not None:
             return primitive.inline(*args, **params)
         inputs = [self.lower(x) for x in args]
-        avals = abstract(primitive, inputs, params)
+        avals = abstract(primitive, [x.aval if type(x) is Var else aval_of(x) for x in inputs], params)
         outputs = [self.graph.variable(a) for a in (avals if primitive.multiple else (avals,))]
         self.graph.equations.append(Equation(primitive, inputs, params, outputs))
         tracers = tuple(self.tracer(v) for v in outputs)

@@ -31,6 +31,7 @@ from . import (
     statistics,
     structural,
     ufunc_methods,
+    updating,
     writing,
 )
 
@@ -65,5 +66,6 @@ __all__ = [
     "statistics",
     "structural",
     "ufunc_methods",
+    "updating",
     "writing",
 ]

@@ -18,9 +18,9 @@ from ..ops.exponential import i0_p
 from ..ops.logic import at_least, at_most, check_choice, isclose_p, where_p
 from ..ops.rounding import fix_p, round_p, unwrap_shift
 from ..ops.trigonometric import sinc as sinc_p
-from .assignment import relaid
 from .axes import as_scalar, normalize_axis
 from .register import implements, refuse
+from .storing import relaid
 
 _WEAK = (int, float, complex)
 

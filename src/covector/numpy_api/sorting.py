@@ -11,11 +11,11 @@ from ..core.tracer import Tracer
 from ..core.views import layout
 from ..ops.indexing import gather_p
 from ..ops.sorting import argpartition_p, argsort_p, lexsort_p, searchsorted_p
-from .assignment import relaid
 from .axes import normalize_axis
 from .plain import plain
 from .register import implements
 from .selecting import pick_along
+from .storing import relaid
 from .structural import as_array, ravel
 
 __all__ = ["argsort", "sort"]

@@ -17,10 +17,11 @@ from ..core.views import is_view, positions
 from ..ops.complex_parts import astype
 from ..ops.indexing import gather_p
 from ..ops.writing import add_at_p
-from .assignment import assign_places, fitted, needs_traced, store, traced_places
+from .assignment import traced_places
 from .axes import normalize_axis
 from .plain import plain_or
 from .register import implements
+from .storing import assign_places, fitted, needs_traced, store
 
 __all__: list[str] = []
 

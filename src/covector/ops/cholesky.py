@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core.cotangents import unbroadcast
-from ..core.primitive import Primitive
+from ..core.primitive import Primitive, Routine
 from ..core.values import Aval, Shape
 from .eigenvalues import hermitian_samples
 from .families import batch_elementwise, general, like, transpose_term
@@ -125,6 +125,7 @@ def _pair(name: str, impl: Any, by_factor: Any, transposed: Any, samples: Sequen
         jvp,
         vjp,
         batch_elementwise(lambda: primitive),  # two stacks, which need not have the same rank
+        lower=Routine(name),
         samples=samples,
         source=_SOURCE,
         family="general",
@@ -150,9 +151,7 @@ def _samples() -> list[Any]:
     ]
 
 
-cholesky_tangent_p = _pair(
-    "cholesky_tangent", _tangent, _tangent_by_factor, lambda: cholesky_cotangent_p, _samples()
-)
+cholesky_tangent_p = _pair("cholesky_tangent", _tangent, _tangent_by_factor, lambda: cholesky_cotangent_p, _samples())
 cholesky_cotangent_p = _pair(
     "cholesky_cotangent", _cotangent, _cotangent_by_factor, lambda: cholesky_tangent_p, _samples()
 )
@@ -164,6 +163,7 @@ cholesky_p = general(
     aval=lambda a: Aval(a.shape, a.dtype),
     batch=leading_axes(lambda: cholesky_p),
     keeps=False,
+    lower=Routine("cholesky"),
     samples=hermitian_samples(),
     source=_SOURCE + "; only the lower triangle is read",
     numpy=(np.linalg.cholesky,),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core.cotangents import unbroadcast
-from ...core.primitive import Primitive
+from ...core.primitive import Primitive, Routine
 from ...core.values import Aval
 from ..contraction import mT
 from ..families import like
@@ -95,6 +95,7 @@ solve_triangular_p = Primitive(
     _jvp,
     _vjp,
     line_up(lambda: solve_triangular_p),
+    lower=Routine("solve_triangular"),
     samples=[
         sample(spread((3, 3)), draw((3, 2)), label="lower", **_LOWER),
         sample(spread((3, 3)), draw((3, 2)), label="upper", **_UPPER),
