@@ -262,7 +262,7 @@ def test_vmap(dtype: Any) -> None:
 @pytest.mark.parametrize("n", [64, 65, 150])
 @pytest.mark.parametrize("dtype", [float, np.float32, complex])
 def test_derivative_of_cholesky_is_that_of_the_formula(n: int, dtype: Any) -> None:
-    """Blocks make no difference: against L Φ(L⁻¹ dA L⁻ᴴ) on whole matrices; both modes agree, only one triangle counts."""
+    """Blocks make no difference: against L Φ(L⁻¹ dA L⁻ᴴ) on whole matrices, in both modes."""
     s, t, ct = definite(n, dtype) / n + np.eye(n), sides(n, n, dtype=dtype), sides(n, n, dtype=dtype)
     s = s.astype(dtype)
     low = np.linalg.cholesky(s)

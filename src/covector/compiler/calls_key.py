@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Sequence
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
@@ -50,33 +51,39 @@ class _OpaqueError(Exception):
 
 def _write_graph(text: Any, graph: Graph) -> None:
     names: dict[int, int] = {}
+    # By identity, because most variables of a long program share theirs.
+    avals: dict[int, bytes] = {}
 
-    def define(v: Var) -> None:
+    def define(v: Var) -> bytes:
         names[v.index] = len(names)
-        text.update(f"{v.dtype.str}{v.shape}{'w' * v.aval.weak};".encode())
+        aval = v.aval
+        shown = avals.get(id(aval))
+        if shown is None:
+            shown = avals[id(aval)] = f"{aval.dtype.str}{aval.shape}{'w' * aval.weak};".encode()
+        return shown
 
-    def use(x: Any) -> None:
-        if type(x) is Var:
-            text.update(b"v%d;" % names[x.index])
-        else:
-            _write(text, x)
+    def use(parts: list[bytes], xs: Sequence[Any]) -> None:
+        """Write `parts` and the values `xs`; leave in `parts` what is not written yet."""
+        for x in xs:
+            if type(x) is Var:
+                parts.append(b"v%d;" % names[x.index])
+            else:
+                text.update(b"".join(parts))
+                parts.clear()
+                _write(text, x)
 
-    text.update(b"graph(")
-    for v in graph.inputs:
-        define(v)
+    text.update(b"graph(" + b"".join([define(v) for v in graph.inputs]))
     for eq in graph.equations:
-        text.update(b"\n" + eq.primitive.name.encode() + b"(")
-        for x in eq.inputs:
-            use(x)
+        parts = [b"\n", eq.primitive.name.encode(), b"("]
+        use(parts, eq.inputs)
         if eq.params:
+            text.update(b"".join(parts))
+            parts.clear()
             _write(text, eq.params)
-        text.update(b")")
-        for v in eq.outputs:
-            define(v)
-    text.update(b"\nreturn ")
-    for x in graph.outputs:
-        use(x)
-    text.update(b")")
+        text.update(b"".join([*parts, b")", *[define(v) for v in eq.outputs]]))
+    parts = [b"\nreturn "]
+    use(parts, graph.outputs)
+    text.update(b"".join([*parts, b")"]))
 
 
 def _write(text: Any, x: Any) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,15 +11,13 @@ import numpy as np
 from ..core.graph import Var
 from .definitions import Dot, Map
 from .index import Index
-from .llvm import target
 from .scope import strides_of
 
-__all__ = ["Product", "dot_call", "write_dot"]
+__all__ = ["Matrix", "Product", "dot_call"]
 
 Labels = tuple[int, ...]
 
 _ORIGIN = Index(0)
-_FLUSH = 0x8040  # flush to zero, denormals are zero
 _GEMM = {"f8": "dgemm", "f4": "sgemm", "c16": "zgemm", "c8": "cgemm"}
 
 
@@ -167,89 +164,3 @@ def _looked_through(lowered: Any, x: Any, labels: Any) -> tuple[Any, Any]:
     if isinstance(x, np.ndarray) and x.shape:
         x = lowered.constant(x)
     return x, labels
-
-
-@contextmanager
-def flushing(f: Any) -> Iterator[None]:
-    """Have the processor take subnormal numbers for zero, which they are in sums of products, and cost a hundredfold."""
-    if not target().triple.startswith("x86_64"):
-        yield
-        return
-    f.module.declared |= {"declare void @llvm.x86.sse.stmxcsr(ptr)", "declare void @llvm.x86.sse.ldmxcsr(ptr)"}
-    old, new = f.fresh(), f.fresh()
-    f.allocas += [f"{old} = alloca i32", f"{new} = alloca i32"]
-    f.lines.append(f"call void @llvm.x86.sse.stmxcsr(ptr {old})")
-    x = f.put(f"or i32 {f.put(f'load i32, ptr {old}')}, {_FLUSH}")
-    f.lines += [f"store i32 {x}, ptr {new}", f"call void @llvm.x86.sse.ldmxcsr(ptr {new})"]
-    yield
-    f.lines.append(f"call void @llvm.x86.sse.ldmxcsr(ptr {old})")
-
-
-def write_dot(f: Any, step: Dot) -> None:
-    """Write the calls of one step into the function `f` of a program."""
-    p: Product = step.call
-    width = f.module.blas_integer(p.routine)
-    whole, kind = f"i{width}", {"d": "double", "s": "float", "z": "{double, double}", "c": "{float, float}"}
-    element = kind[p.routine[0]]
-    itemsize = {"d": 8, "s": 4, "z": 16, "c": 8}[p.routine[0]]
-    places = f.plan.places
-    out_var = p.out.var if p.out.var is not None else step.var
-    bases = [f.pointer(places[v.index]) for v in (out_var, p.left.var, p.right.var)]
-    out, a, b = p.out, p.left, p.right
-    m, k, n = p.sizes
-    if out.columns != 1 and n > 1:
-        # Columns lie together: the transposed product, whose rows do.
-        out = out._replace(rows=out.columns, columns=out.rows)
-        a, b = b._replace(rows=b.columns, columns=b.rows), a._replace(rows=a.columns, columns=a.rows)
-        bases = [bases[0], bases[2], bases[1]]
-        m, n = n, m
-
-    def slot(text: str, t: str) -> str:
-        name = f.fresh()
-        f.allocas += [f"{name} = alloca {t}", f"store {t} {text}, ptr {name}"]
-        return name
-
-    def matrix(x: Matrix, rows: int, columns: int) -> tuple[str, str]:
-        """How to read a matrix row by row, as BLAS, which reads columns, must be told."""
-        if x.columns == 1 or columns == 1:
-            plain = x.columns == 1 and (rows == 1 or x.rows >= columns)
-            if plain or (columns == 1 and x.columns == 1):
-                return "78", str(max(x.rows if rows > 1 else columns, columns, 1))
-        if x.rows == 1 or rows == 1:
-            return "84", str(max(x.columns if columns > 1 else rows, rows, 1))
-        return "78", str(max(x.rows, columns, 1))
-
-    ta, lda = matrix(a, m, k)
-    tb, ldb = matrix(b, k, n)
-    _, ldc = str(0), str(max(out.rows if m > 1 else n, n, 1))
-    one = {"d": "1.0", "s": "1.0", "z": "{double 1.0, double 0.0}", "c": "{float 1.0, float 0.0}"}[p.routine[0]]
-    sizes = [slot(str(v), whole) for v in (n, m, k, ldb, lda, ldc)]
-    letters = [slot(tb, "i8"), slot(ta, "i8")]
-    alpha, beta = slot(one, element), slot("zeroinitializer" if element[0] == "{" else "0.0", element)
-    f.module.blas.add(p.routine)
-    f.module.declared.add(f"declare void @cv_{p.routine}({', '.join(['ptr'] * 13)})")
-
-    def call(offsets: Sequence[str]) -> None:
-        at = []
-        for base, offset in zip(bases, offsets, strict=True):
-            at.append(f.put(f"getelementptr inbounds i8, ptr {base}, i64 {offset}"))
-        args = [*letters, *sizes[:3], alpha, at[2], sizes[3], at[1], sizes[4], beta, at[0], sizes[5]]
-        f.lines.append(f"call void @cv_{p.routine}({', '.join(f'ptr {x}' for x in args)})")
-
-    def loop(axis: int, offsets: list[str]) -> None:
-        if axis == len(p.stack):
-            call(offsets)
-            return
-
-        def body(counter: str) -> None:
-            moved = []
-            for x, offset in zip((out, a, b), offsets, strict=True):
-                step_bytes = x.stack[axis] * itemsize
-                far = f.put(f"mul nsw i64 {counter}, {step_bytes}")
-                moved.append(f.put(f"add nsw i64 {offset}, {far}"))
-            loop(axis + 1, moved)
-
-        f.counted(p.stack[axis], body)
-
-    with flushing(f):
-        loop(0, ["0", "0", "0"])

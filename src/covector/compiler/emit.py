@@ -12,7 +12,7 @@ from . import blas
 from . import math as functions
 from .entry import entry_text, layout
 from .definitions import Check, Dot, Failure, Host, Lapack, Repeat, Scan, Update
-from .dot import write_dot
+from .gemm import write_dot
 from .index import Index, Symbol
 from .loops import Box, Kernel, Result, combine
 from .nodes import Complex

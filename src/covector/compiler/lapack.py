@@ -15,7 +15,7 @@ import numpy as np
 from ..core.graph import Equation, Var
 from ..core.values import aval_of
 from . import blas
-from .definitions import Check, Failure, Lapack, Map, Reduce
+from .definitions import Check, Failure, Lapack, Map, Reduce, Scan
 from .index import Index
 from .lapack_cholesky import define_cotangent, define_tangent
 from .lowering import Builder, Lowered, Operand
@@ -266,7 +266,15 @@ def _sign_and_log(b: Builder, a: Operand, dtype: np.dtype[Any], sign: Var, log: 
         size = apply(b.nodes, "absolute", [scope().read(packed, (*index, *r, *r))], [dtype], real)
         return b.apply("log", size, dtype=real)
 
-    b.lowered.define(sign, Reduce("mul", (n,), sign_of, 10), [packed, pivots])
+    if dtype.kind != "c":
+        b.lowered.define(sign, Reduce("mul", (n,), sign_of, 10), [packed, pivots])
+    else:
+        # Loops have no products of complex numbers, but running ones.
+        running = b.lowered.variable((*sign.shape, n), dtype)
+        one = lambda *i: sign_of(i[:-1], i[-1:])
+        more = lambda last, *i: b.apply("multiply", last, one(*i), dtype=dtype)
+        b.lowered.define(running, Scan(len(sign.shape), False, one, more), [packed, pivots])
+        b.lowered.define(sign, Map(lambda *i: scope().read(running, (*i, Index(n - 1))), 0), [running])
     b.lowered.define(log, Reduce("add", (n,), log_of, 20), [packed])
 
 

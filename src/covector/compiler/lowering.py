@@ -19,10 +19,11 @@ from .nodes import Complex, Node, Nodes, type_of
 from .operations import Unsupported, Value
 from .scope import Scope, is_progression
 
-__all__ = ["Builder", "Lowered", "Operand", "lower"]
+__all__ = ["SHORT", "Builder", "Lowered", "Operand", "lower"]
 
 _DIAGONALS = 5  # constant diagonals of a matrix that is not stored for their sake
 _EXPENSIVE = {"divide": 6, "sqrt": 6, "reciprocal": 6, "power": 60, "root": 6, "remainder": 30, "floor_divide": 30}
+SHORT = 16  # longest reduction that is written out
 _FREE = {"positive", "stop_gradient", "real", "imag", "conjugate", "convert", "negative"}
 
 
@@ -332,8 +333,10 @@ def _try(lowered: Lowered, definition: Definition, out: Any) -> None:
             definition.rule(*origin)
         elif isinstance(definition, Reduce) and 0 not in definition.extent:
             value = definition.rule(origin, [Index(0)] * len(definition.extent))
-            if isinstance(value, Complex) and definition.how not in ("add", "mul"):
-                raise Unsupported("an order of complex numbers")
+            # Loops add parts; products are written out where they are short.
+            written_out = definition.how == "mul" and math.prod(definition.extent) <= SHORT
+            if isinstance(value, Complex) and definition.how != "add" and not written_out:
+                raise Unsupported("an order of complex numbers, or a long product")
         elif isinstance(definition, Update):
             counters = [Index(0, ((Symbol(0, max(n - 1, 1)), 1),)) for n in definition.extent]
             definition.rule(*counters)

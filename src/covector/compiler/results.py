@@ -11,7 +11,7 @@ from ..core.graph import Equation, Graph, Var
 from ..core.tracer import Tracer
 from ..core.values import is_weak
 from ..core.views import is_view
-from .tracing import JitScalar, JitTracer
+from .tracers import JitPoint, JitScalar, JitTracer
 
 __all__ = ["ARRAY", "PYTHON", "SCALAR", "as_kind", "kinds_of"]
 
@@ -45,7 +45,7 @@ def kinds_of(leaves: Sequence[Any], graph: Graph, arrays: Sequence[Var]) -> list
 
 def _kind(x: Any, made: dict[int, Equation], arrays: set[int]) -> str:
     if isinstance(x, JitTracer):
-        if x.shape or is_view(x):
+        if x.shape or is_view(x) or type(x) is JitPoint:
             return ARRAY
         if type(x) is JitScalar:
             return PYTHON

@@ -10,12 +10,11 @@ from ..core.graph import Var
 from .definitions import Definition, Dot, Host, Lapack, Map, Reduce, Repeat, Scan, Update
 from .index import Index, Loaded, Symbol
 from .loops import written_out
-from .lowering import Lowered
+from .lowering import SHORT, Lowered
 from .scope import Scope
 
 __all__ = ["Uses", "live", "short_sums", "stored"]
 
-_SHORT = 16  # longest reduction that is written out
 _WORTH = 12  # additions per element whose repetition costs more than a store and a load
 _SCALAR = 4  # additions up to which a number is computed wherever it is needed
 _DEPTH = 40  # longest chain of definitions inside one another
@@ -27,7 +26,7 @@ _WIDTH = 64  # most elements per lane
 def short_sums(lowered: Lowered) -> None:
     """Turn short reductions into element rules without a loop."""
     for k, d in enumerate(lowered.order):
-        if isinstance(d, Reduce) and 0 < math.prod(d.extent) <= _SHORT and d.how in ("add", "mul", "or", "and"):
+        if isinstance(d, Reduce) and 0 < math.prod(d.extent) <= SHORT and d.how in ("add", "mul", "or", "and"):
             n = math.prod(d.extent)
             m = Map(written_out(lambda: lowered.scope, d), n * max(d.cost, 1), mixes=True)
             m.var, m.reads = d.var, d.reads

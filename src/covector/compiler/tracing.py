@@ -15,11 +15,10 @@ import numpy as np
 from ..core.buffer import constant_of
 from ..core.dispatch import UFUNCS
 from ..core.errors import caller
-from ..core.graph import Equation, GraphTrace, GraphTracer, Var, abstract
+from ..core.graph import Equation, GraphTrace, Var, abstract
 from ..core.mutation import adopt
 from ..core.primitive import PRIMITIVES, Primitive
 from ..core.protect import same_layout
-from ..core.surface import TracedArray, TracedNumber
 from ..core.tracer import Trace, Tracer, snapshot
 from ..core.values import WEAK_FAMILIES, Aval, aval_of, dtype_of, is_weak
 from ..transforms.grad_mode import blocked_level
@@ -27,125 +26,11 @@ from ..transforms.vmap import named_axes
 from .answers import Lazy, Step, given
 from .calls_axes import is_lane, lanes_after
 from .guards import Guard, question
+from .tracers import NOWHERE, JitArray, JitNumber, JitPoint, JitScalar, JitTracer
 
-__all__ = ["JitTrace", "JitTracer"]
+__all__ = ["JitScalar", "JitTrace", "JitTracer"]
 
 _ndarray = np.ndarray
-_NOWHERE: frozenset[Trace] = frozenset()
-
-
-class JitTracer(GraphTracer):
-    """A value known by shape and dtype, which can be asked for while there are example arguments."""
-
-    __slots__ = ()
-    _state: tuple[str, ...] = ("value", "_var", "lanes", "slot")
-    _lazy: Any = Tracer.__dict__["slot"]
-    """What computes the value on the example arguments; None where there are none."""
-
-    @property
-    def _answers(self) -> bool:  # type: ignore[override]
-        self._trace  # noqa: B018  # brings a view up to date
-        return self._lazy is not None
-
-    def __init__(self, trace: JitTrace, var: Var, lazy: Lazy | None) -> None:
-        # As in the base class, for one call less: there is a tracer for every operation.
-        self._trace = trace
-        self._link = None
-        self._var = var
-        self.value = None
-        self.lanes = _NOWHERE
-        self._lazy = lazy
-
-    def clone(self) -> Tracer:
-        trace: Any = self._trace
-        out = trace.make(self._var, self._lazy, type(self) is JitScalar)
-        out.lanes = self.lanes
-        return out
-
-    def _number(self, purpose: str) -> Any:
-        trace: Any = self._trace  # brings a view up to date
-        trace.check_alive(purpose)
-        if self._lazy is None:
-            return super()._number(purpose)
-        value = self._lazy.force()
-        trace.ask(self, value, purpose)
-        return value
-
-
-class JitNumber(TracedNumber, JitTracer):
-    """A `JitTracer` of no dimensions."""
-
-    __slots__ = ()
-
-    def __float__(self) -> float:  # type: ignore[override]
-        return float(self._number("float"))
-
-    def __complex__(self) -> complex:  # type: ignore[override]
-        return complex(self._number("complex"))
-
-
-class JitArray(TracedArray, JitTracer):
-    """A `JitTracer` of one or more dimensions."""
-
-    __slots__ = ()
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        trace: Any = self._trace
-        if trace.integers and self.dtype.kind in "iub" and self._lazy is not None:
-            return np.array(self._number("np.asarray"), dtype)
-        return super().__array__(dtype, copy)
-
-    def tolist(self) -> Any:
-        return np.asarray(self._number("tolist")).tolist()
-
-
-class JitScalar(JitNumber):
-    """A Python number: its dtype gives way to that of any array, and so does that of what Python computes from it."""
-
-    __slots__ = ()
-    _weak = True
-
-    def __pow__(self, other: Any) -> Any:
-        if self.dtype.kind == "i" and _is_integer(other) and other < 0:
-            return _as_python_float(self) ** other
-        return _weak_power(self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        if self.dtype.kind == "i" and type(other) is int and self < 0:
-            return _weak_power_of(self, float(other))
-        return _weak_power_of(self, other)
-
-
-def _is_integer(x: Any) -> bool:
-    return type(x) is int or (isinstance(x, JitScalar) and x.dtype.kind == "i")
-
-
-def _as_python_float(x: Any) -> Any:
-    out = x.astype(float)
-    out.__class__ = JitScalar
-    return out
-
-
-def _among_python_numbers(name: str) -> Callable[..., Any]:
-    """The operator `name`, whose result is a Python number where all its operands are."""
-    operator = getattr(JitNumber, name)
-
-    def weak(self: Any, *others: Any) -> Any:
-        out = operator(self, *others)
-        if type(out) is JitNumber and all(is_weak(x) or type(x) is JitScalar for x in others):
-            out.__class__ = JitScalar
-        return out
-
-    weak.__name__ = name
-    return weak
-
-
-_weak_power, _weak_power_of = _among_python_numbers("__pow__"), _among_python_numbers("__rpow__")
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod"):
-    for _side in ("__", "__r"):
-        setattr(JitScalar, f"{_side}{_name}__", _among_python_numbers(f"{_side}{_name}__"))
-for _name in ("neg", "pos", "abs"):
-    setattr(JitScalar, f"__{_name}__", _among_python_numbers(f"__{_name}__"))
 
 
 def _gives_way(primitive: Primitive) -> bool:
@@ -185,6 +70,8 @@ class JitTrace(GraphTrace):
         var = self.graph.variable(aval._replace(weak=False))
         self.graph.inputs.append(var)
         tracer = self.make(var, None if value is None else given(value), weak)
+        if type(value) is _ndarray and not aval.shape:
+            tracer.__class__ = JitPoint
         tracer.lanes = lanes
         return tracer
 
@@ -225,7 +112,7 @@ class JitTrace(GraphTrace):
         graph.equations.append(Equation(primitive, inputs, params, outputs))
         step = Step(primitive, lazies, params) if answers else None
         if not primitive.multiple and not named_axes() and blocked_level() < self.level:
-            return (JitArray if found.shape else JitNumber)(self, outputs[0], step and Lazy(step))
+            return (JitArray if found.shape else JitNumber)(self, outputs[0], None if step is None else Lazy(step))
         made: list[JitTracer] = []
         for v in outputs:
             lazy = None if step is None else Lazy(step, len(made) if primitive.multiple else None)
@@ -259,7 +146,10 @@ class JitTrace(GraphTrace):
         return bool(primitive.aval(*strong, **params) != primitive.aval(*weak, **params))
 
     def write(self, x: Tracer, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> None:
+        kind = type(x)
         adopt(x, constant_of(self, self.process(primitive, (x, *args), params)))
+        if kind is JitPoint and type(x) is JitNumber:
+            x.__class__ = kind
 
     def lower(self, x: Any) -> Any:
         """The variable of a tracer of ours; anything else is a constant, safe from later writes."""
@@ -307,7 +197,7 @@ def _given_way(x: Any, dtype: np.dtype[Any] | None) -> Any:
     """Return the Python number `x` in `dtype`; NumPy's error, under a guard, if an integer does not fit."""
     if dtype is None or x.dtype == dtype:
         return x
-    if dtype.kind in "iu" and x._lazy is not None:
+    if dtype.kind in "iu" and x.dtype.kind != "b" and x._lazy is not None:
         limits = np.iinfo(dtype)
         if not (x >= limits.min and x <= limits.max):
             dtype.type(int(x))

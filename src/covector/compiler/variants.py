@@ -200,8 +200,11 @@ class Variants:
     def call_traced(self, given: Arguments) -> Any:
         """Call the function with arguments, or hidden inputs, that other transforms trace."""
         try:
+            # What is recorded into a larger program is not recorded on its own first.
+            if any(concrete(x) is None for x in (*given.leaves, *self.environment(given)[1])):
+                raise UncachedError
             (_, spec), inputs = self.find(given)
-            if spec.written or any(concrete(x) is None for x in inputs):
+            if spec.written:
                 raise UncachedError
             return spec.finish(call_program(spec, inputs))
         except (UncachedError, CovectorError):

@@ -250,7 +250,9 @@ def link_view(
 
 def is_array(x: Any) -> bool:
     """Whether `x` of no dimensions stands for an array and not for a number."""
-    return is_view(x) or (isinstance(value := concrete(x), np.ndarray) and not value.ndim)
+    if is_view(x) or getattr(type(x), "_is_array", False):
+        return True
+    return isinstance(value := concrete(x), np.ndarray) and not value.ndim
 
 
 def _refresh(x: Any) -> None:
