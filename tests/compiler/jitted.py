@@ -11,12 +11,10 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
 import covector as cv
 from covector.compiler.jit import JitFunction, jit
 
-__all__ = ["Jitted", "parametrised"]
+__all__ = ["WAYS", "Jitted", "parametrised"]
 
 
 class Jitted:
@@ -96,26 +94,23 @@ class Jitted:
         return self._made(cv.vmap(taken, *args, **options))
 
 
-def parametrised(*modules: ModuleType) -> Iterator[tuple[str, ModuleType, Callable[..., None], dict[str, Any]]]:
-    """The tests of `modules` with every combination of their parameters."""
-    for module in modules:
-        for name, test in vars(module).items():
-            if not name.startswith("test_"):
-                continue
-            marks = [m for m in getattr(test, "pytestmark", []) if m.name == "parametrize"]
-            for choice in itertools.product(*[m.args[1] for m in marks]):
-                values: dict[str, Any] = {}
-                label = name
-                for mark, chosen in zip(marks, choice, strict=True):
-                    names = mark.args[0].split(",") if isinstance(mark.args[0], str) else mark.args[0]
-                    given = getattr(chosen, "values", None)
-                    if not isinstance(given, tuple):
-                        given = (chosen,) if len(names) == 1 else tuple(chosen)
-                    values.update(zip([n.strip() for n in names], given, strict=True))
-                    label += f"-{getattr(chosen, 'id', chosen)}"
-                yield label, module, test, values
+WAYS = {"inside": Jitted(True, False), "outside": Jitted(False, True), "everywhere": Jitted(True, True)}
 
 
-def settled(x: Any) -> list[Any]:
-    """The leaves of a result as arrays."""
-    return [np.asarray(leaf) for leaf in cv.tree.leaves(x)]
+def parametrised(module: ModuleType) -> Iterator[tuple[str, Callable[..., None], dict[str, Any]]]:
+    """The tests of a module, each with a name, with every combination of their parameters."""
+    for name, test in vars(module).items():
+        if not name.startswith("test_"):
+            continue
+        marks = [m for m in getattr(test, "pytestmark", []) if m.name == "parametrize"]
+        for choice in itertools.product(*[m.args[1] for m in marks]):
+            values: dict[str, Any] = {}
+            label = name
+            for mark, chosen in zip(marks, choice, strict=True):
+                names = mark.args[0].split(",") if isinstance(mark.args[0], str) else mark.args[0]
+                given = getattr(chosen, "values", None)
+                if not isinstance(given, tuple):
+                    given = (chosen,) if len(names) == 1 else tuple(chosen)
+                values.update(zip([n.strip() for n in names], given, strict=True))
+                label += f"-{getattr(chosen, 'id', chosen)}"
+            yield label, test, values

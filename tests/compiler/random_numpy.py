@@ -162,7 +162,16 @@ class _Author:
             return ":"
         a, b = sorted(int(t) for t in self.rng.integers(0, n + 1, 2))
         return self.one(  # type: ignore[no-any-return]
-            *(str(int(self.rng.integers(-n, n))), f"{a}:{b}", "::-1", f"{a}::2", "::3", f"{max(b - 1, 0)}::-2", ":", ":")
+            *(
+                str(int(self.rng.integers(-n, n))),
+                f"{a}:{b}",
+                "::-1",
+                f"{a}::2",
+                "::3",
+                f"{max(b - 1, 0)}::-2",
+                ":",
+                ":",
+            )
         )
 
     def propose(self) -> str:
@@ -179,7 +188,11 @@ class _Author:
         other = self.one("X", "X[::-1]", "np.sin(X)", "Y", "X[:1]", f"np.zeros({shape})", "X[:0]")
         for word, means in (
             *(("O", other), ("Z", "(X + 1j * Y)"), ("A", str(axis)), ("R", str(axes)), ("X", x), ("Y", y)),
-            *(("W", f"v{len(self.lines)}"), ("K", str(int(self.rng.integers(-5, 6)))), ("N", str(self.one(2, 3, 5, 12, 40)))),
+            *(
+                ("W", f"v{len(self.lines)}"),
+                ("K", str(int(self.rng.integers(-5, 6)))),
+                ("N", str(self.one(2, 3, 5, 12, 40))),
+            ),
         ):
             text = re.sub(rf"\b{word}\b", means, text)
         return text

@@ -149,7 +149,17 @@ def test_the_functions_reach_every_kind_of_line() -> None:
     text = "".join(random_function(seed).source for seed in range(150))
     forms = [
         *("np.exp(", "np.where(", "[::-1]", "::2", "dtype=int)", "None", "...", ".reshape(", "order='F'", "transpose("),
-        *("broadcast_to", "concatenate", "np.stack", "np.roll", "np.pad", "np.repeat", "np.sum(", "keepdims", "np.max("),
+        *(
+            "broadcast_to",
+            "concatenate",
+            "np.stack",
+            "np.roll",
+            "np.pad",
+            "np.repeat",
+            "np.sum(",
+            "keepdims",
+            "np.max(",
+        ),
         *("np.prod(", "np.var(", "cumsum", "np.sort", "@ ", "einsum", "+=", "*=", "np.add.at", "out=", "int8", "uint8"),
         *("float32", "1j", "for i in range(40)", "zeros_like", "np.argmax", "> 0.3]"),
     ]

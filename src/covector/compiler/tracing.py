@@ -105,6 +105,8 @@ class JitTrace(GraphTrace):
                 avals.append(aval_of(x))
                 if isinstance(x, Tracer):
                     answers = False
+                elif type(x) is int and not 0 <= x <= 127:
+                    _check_fits(primitive, args)
             lazies.append(x)
         found = abstract(primitive, avals, params)
         graph = self.graph
@@ -191,6 +193,16 @@ def _kind(x: Any) -> Any:
     dtype = dtype_of(x)
     weak = (is_weak(x) or type(x) is JitScalar) and dtype.kind != "b"
     return type(dtype.type(0).item()) if weak else dtype
+
+
+def _check_fits(primitive: Primitive, args: Sequence[Any]) -> None:
+    """Raise NumPy's error if a Python integer does not fit into the dtype of the arrays that it meets."""
+    function = primitive.numpy[0] if primitive.numpy else None
+    if not isinstance(function, np.ufunc) or function.signature is not None or len(args) != function.nin:
+        return
+    if all(dtype_of(x).kind in "iub" for x in args):
+        with np.errstate(all="ignore"):
+            function(*[x if is_weak(x) else np.ones((), dtype_of(x)) for x in args])
 
 
 def _given_way(x: Any, dtype: np.dtype[Any] | None) -> Any:

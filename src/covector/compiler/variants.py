@@ -204,7 +204,8 @@ class Variants:
             if any(concrete(x) is None for x in (*given.leaves, *self.environment(given)[1])):
                 raise UncachedError
             (_, spec), inputs = self.find(given)
-            if spec.written:
+            if spec.written or spec.reads_numbers:
+                # A number made of a traced value would lose its derivative.
                 raise UncachedError
             return spec.finish(call_program(spec, inputs))
         except (UncachedError, CovectorError):

@@ -48,11 +48,14 @@ REFUSED: dict[Any, str] = {}
 """Function → why it has no derivative here, and the supported form."""
 
 _OPERANDS = (np.ndarray, Tracer, np.generic, *SCALAR_TYPES)
+_EXACT = frozenset((np.ndarray, np.float64, *SCALAR_TYPES))
 
 
 def as_operand(x: Any, function: str) -> Any:
     """Return `x` as an operand of `function`: arrays, scalars and tracers as they are, sequences as arrays."""
     if isinstance(x, _OPERANDS):
+        if isinstance(x, SCALAR_TYPES) and type(x) not in SCALAR_TYPES and not isinstance(x, np.generic):
+            return np.asarray(x)[()]  # a member of an `IntEnum`, say, which NumPy takes for a number of its own
         return x
     try:
         array = np.asarray(x)
@@ -91,7 +94,7 @@ def array_ufunc(self: Tracer, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
         if type(inputs[0]) is np.ndarray and ufunc in _HORNER and inputs[0].ndim:
             _check_polynomial(self)
         for x in inputs:
-            if not isinstance(x, _OPERANDS):
+            if type(x) not in _EXACT and (not isinstance(x, _OPERANDS) or isinstance(x, SCALAR_TYPES)):
                 inputs = tuple(as_operand(y, _describe(ufunc)) for y in inputs)
                 break
         # A primitive is bound right away: one frame less in every ufunc call.
