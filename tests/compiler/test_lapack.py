@@ -11,8 +11,8 @@ import pytest
 import covector as cv
 from covector.scipy import linalg
 
-SIZES = [1, 2, 3, 4, 7, 70, 150]
 DTYPES = [np.float64, np.float32, np.complex128, np.complex64]
+MATRICES = [*[(n, np.float64) for n in (1, 2, 3, 4, 7, 150)], *[(n, d) for n in (3, 70) for d in DTYPES[1:]]]
 
 
 def rng_for(*key: int) -> np.random.Generator:
@@ -78,8 +78,7 @@ def by_triangle(a: Any, b: Any) -> Any:
 # --- values -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize(("n", "dtype"), MATRICES)
 def test_matrices(n: int, dtype: Any) -> None:
     a, s = general(n, dtype), definite(n, dtype)
     agree(np.linalg.cholesky, s)
@@ -87,28 +86,23 @@ def test_matrices(n: int, dtype: Any) -> None:
     agree(np.linalg.inv, a)
     agree(np.linalg.slogdet, a)
     agree(np.linalg.det, a / 2)
-    for b in (sides(n, dtype=dtype), sides(n, 1, dtype=dtype), sides(n, 5, dtype=dtype), sides(n, n, dtype=dtype)):
+    for b in (sides(n, dtype=dtype), sides(n, 5, dtype=dtype)):
         agree(np.linalg.solve, a, b)
         agree(lambda a, b: np.linalg.solve(a.T, b), a, b)
         triangle = s / n + np.eye(n, dtype=dtype)
         agree(by_triangle, triangle, b)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(
-    "stacks", [((5,), (5,)), ((40,), ()), ((), (6,)), ((2, 1), (1, 3)), ((1,), (2, 2)), ((0,), ())]
-)
-@pytest.mark.parametrize("n", [1, 2, 3, 5])
+@pytest.mark.parametrize("dtype", [np.float64, np.complex64])
+@pytest.mark.parametrize("stacks", [((5,), (5,)), ((40,), ()), ((), (6,)), ((2, 1), (1, 3))])
+@pytest.mark.parametrize("n", [2, 5])
 def test_stacks(n: int, stacks: Any, dtype: Any) -> None:
     first, second = stacks
     a, s = general(n, dtype, first), definite(n, dtype, first)
-    native = 0 not in first
-    for function in (np.linalg.inv, np.linalg.det, np.linalg.slogdet):
-        agree(function, a, native=native)
-    agree(np.linalg.cholesky, s, native=native)
+    agree(lambda a, s: (np.linalg.inv(a), np.linalg.det(a), np.linalg.slogdet(a), np.linalg.cholesky(s)), a, s)
     for m in (1, 3):
-        agree(np.linalg.solve, a, sides(*second, n, m, dtype=dtype), native=native)
-        agree(by_triangle, s, sides(*second, n, m, dtype=dtype), native=native)
+        b = sides(*second, n, m, dtype=dtype)
+        agree(lambda a, s, b: (np.linalg.solve(a, b), by_triangle(s, b)), a, s, b)
 
 
 @pytest.mark.parametrize("mixed", [(float, complex), (complex, float), (np.float32, float), (int, np.float32)])
@@ -196,7 +190,7 @@ def same_error(function: Callable[..., Any], *args: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
 def test_singular_matrices(n: int, dtype: Any) -> None:
     a = general(n, dtype)
     a[:, 0] = 0
@@ -238,7 +232,7 @@ def test_a_program_works_after_an_error() -> None:
 # --- transforms -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 5, 70, 150])
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 150])
 def test_gradients(n: int) -> None:
     a, s, b = general(n), definite(n), sides(n, 2)
     agree(cv.grad(lambda a: np.sum(np.linalg.solve(a, b) ** 2)), a)

@@ -160,7 +160,7 @@ def test_every_dtype_of_numbers(dtype: str) -> None:
 @pytest.mark.parametrize("dtype", ["O", "U5", "S3", "M8[s]", "m8[s]", [("a", "f8"), ("b", "i4")]], ids=str)
 def test_other_dtypes_are_refused_with_their_name(dtype: Any) -> None:
     x = np.zeros(3, dtype)
-    with pytest.raises(TypeError, match=r"argument \[0\] of <lambda> has dtype .*; expected real or complex numbers"):
+    with pytest.raises(TypeError, match=r"argument \[0\] of .*<lambda> has dtype .*; expected real or complex numbers"):
         cv.jit(lambda x: x)(x)
 
 
@@ -168,8 +168,8 @@ def test_the_shape_and_contents_of_other_arrays_may_be_used() -> None:
     names = np.array(["a", "bc"])
     f = cv.jit(lambda x: x * len(names[0]) + (names == "bc").sum())
     assert_array_equal(f(A), A + 1)
-    names[0] = "long"
-    assert_array_equal(f(A), A * 4 + 1)
+    names[0] = "xy"
+    assert_array_equal(f(A), A * 2 + 1)
 
 
 def misaligned() -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from .emit import Module
 
 __all__ = ["Executable", "executable"]
+
+_LONG = 20_000  # equations; of shorter programs every iteration is simplified, which makes faster loops
 
 
 class Executable:
@@ -81,10 +84,12 @@ class _Passes:
         self.donate = donate
         self.stages: dict[str, Any] = {"graph": graph}
         self.seconds: dict[str, float] = {}
+        self.level = 3
 
     def run(self, seconds: dict[str, float]) -> Module:
         """Run all of them, which are imported only now: a program that is found on disk does not need them."""
         from .check import run_passes
+        from .effort import level_of
         from .emit import emit
         from .expand import expand
         from .fuse import fuse
@@ -93,17 +98,17 @@ class _Passes:
         from .simplify import simplify
 
         program = timed(seconds, "expand", run_passes, self.graph, [expand])
-        # Rolling comes first: it takes less time than to simplify every iteration, and finds them still alike. What
-        # is alike only once it is simpler is rolled afterwards.
-        program = self.stages["rolled"] = timed(seconds, "roll", run_passes, program, [roll])
-        program = timed(seconds, "simplify", run_passes, program, [simplify])
-        program = self.stages["simplified"] = timed(seconds, "roll again", run_passes, program, [roll])
+        if len(program) > _LONG:
+            # To roll takes less time than to simplify every iteration.
+            program = timed(seconds, "roll", run_passes, program, [roll])
+        program = self.stages["simplified"] = timed(seconds, "simplify", run_passes, program, [simplify])
+        program = self.stages["rolled"] = timed(seconds, "roll again", run_passes, program, [roll])
         fused = self.stages["kernels"] = timed(seconds, "fuse", fuse, program)
         planned = timed(seconds, "plan", plan, fused, self.pairs(program))
         module: Module = timed(seconds, "emit", emit, planned, self.threads)
         self.stages["llvm"] = module.text
+        self.level = level_of(planned, module.text)
         return module
-
 
     def pairs(self, program: Graph) -> dict[int, int]:
         """Outputs that may take the memory of inputs which the caller gives away: of the same shape and dtype."""
@@ -150,8 +155,9 @@ def executable(graph: Graph, *, threads: int | None = None, donate: Sequence[int
         from .threads import install
 
         install()
-    code = timed(seconds, "llvm", compiled, module.text, names)
+    code = timed(seconds, "llvm", partial(compiled, level=passes.level), module.text, names)
     contents = contents_of(module)
     if name is not None:
-        timed(seconds, "store", store, name, graph, contents, object_key(module.text, names))
+        made = object_key(module.text, names, level=passes.level)
+        timed(seconds, "store", store, name, graph, contents, made)
     return Executable(passes, contents, code)

@@ -20,7 +20,7 @@ import struct
 import sys
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -289,13 +289,20 @@ def _scan(path: Path, at: Place) -> list[Entry]:
 def _program() -> str:
     """Describe this covector: its version and, for who works on it, the state of its files."""
     package = sys.modules[__name__.split(".")[0]]
-    root = Path(__file__).resolve().parents[1]
-    files = [
-        (str(file.relative_to(root)), status.st_size, status.st_mtime_ns)
-        for file in sorted(root.rglob("*.py"))
-        for status in [file.stat()]
-    ]
+    root = str(Path(__file__).resolve().parents[1])
+    files = sorted(_sources(root, len(root)))
     return f"covector {package.__version__} {files}"
+
+
+def _sources(folder: str, skip: int) -> Iterator[tuple[str, int, int]]:
+    """The name, size and time of every source file; pathlib takes three times as long."""
+    with os.scandir(folder) as found:
+        for entry in found:
+            if entry.name.endswith(".py"):
+                status = entry.stat()
+                yield entry.path[skip:], status.st_size, status.st_mtime_ns
+            elif "." not in entry.name and entry.name != "__pycache__" and entry.is_dir():
+                yield from _sources(entry.path, skip)
 
 
 def key(*parts: str | bytes) -> str:

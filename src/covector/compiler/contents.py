@@ -127,7 +127,7 @@ def from_meta(meta: dict[str, Any], blob: bytes, graph: Graph) -> Contents:
         routines=meta["routines"],
         arena=meta["arena"],
         parallel=meta["parallel"],
-        reused={k: i for k, i in meta["reused"]},
+        reused=dict(meta["reused"]),
     )
 
 

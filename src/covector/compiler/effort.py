@@ -6,12 +6,13 @@ import math
 from typing import Any
 
 from .definitions import Dot, Repeat
-from .loops import Kernel
+from .loops import Box
 from .plan import Plan
 
 __all__ = ["level_of"]
 
-_LONG = 10_000  # loop iterations from which a few per cent of them are worth more than a third of the time to compile
+_LONG = 300_000  # operations from which a few per cent of them are worth more than a third of the time to compile
+_CALL = 15  # operations that a mathematical function counts as
 _LARGE = 200_000  # characters from which vectorising straight-line code takes longer than everything else together
 
 
@@ -21,21 +22,25 @@ def level_of(p: Plan, text: str) -> int:
     On programs of a few microseconds, level 2 gives code as quick as level 3 and takes a tenth to a third less time;
     on long ones code from level 3 is up to a tenth quicker.
     """
-    if _iterations(p) >= _LONG:
+    if _operations(p) >= _LONG:
         return 3
     return 2 if len(text) < _LARGE else 1
 
 
-def _iterations(p: Plan) -> int:
-    """Loop iterations of a program, a call of Python or of LAPACK counted as one."""
-    return sum([_of_step(step, p.inner.get(k)) for k, step in enumerate(p.steps)])
+def _operations(p: Plan) -> int:
+    """Operations of a program, roughly, calls of Python and of LAPACK not counted."""
+    return sum([_of_step(step, p.bodies[k], p.inner.get(k)) for k, step in enumerate(p.steps)])
 
 
-def _of_step(step: Any, inner: Plan | None) -> int:
-    if isinstance(step, Kernel):
-        return math.prod(step.space)
+def _of_step(step: Any, body: list[Box] | None, inner: Plan | None) -> int:
+    if body is not None:
+        return sum([_of_one(b) * math.prod([s.high - s.low + 1 for s in b.symbols]) for b in body])
     if isinstance(step, Dot):
         return math.prod([*step.call.stack, *step.call.sizes])
     if isinstance(step, Repeat) and inner is not None:
-        return int(step.equation.params["length"]) * _iterations(inner)
-    return math.prod(getattr(step, "extent", ()))
+        return int(step.equation.params["length"]) * _operations(inner)
+    return 0
+
+
+def _of_one(box: Box) -> int:
+    return sum([_CALL if n.op == "call" else 1 for n in box.nodes.all])

@@ -16,11 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from ..control.loop import loop_p
 from ..core.graph import Equation, Graph, Var
 from ..core.primitive import PRIMITIVES, Primitive
 from ..core.tracer import Tracer
 from ..core.values import Aval, aval_of
 from .algebra import rules_of
+from .bodies import merged
 from .constants import Constants
 from .keys import frozen, scalar_key
 from .order import live, scheduled, use_counts
@@ -145,6 +147,8 @@ class Builder:
 
     def _several(self, eq: Equation, inputs: Sequence[Any]) -> Sequence[Any]:
         params = eq.params
+        if eq.primitive is loop_p:
+            inputs, params = merged(inputs, params)
         if any(isinstance(v, Graph) for v in params.values()):
             params = {k: self._body(v) if isinstance(v, Graph) else v for k, v in params.items()}
         return self._stored(eq.primitive, inputs, params, [v.aval for v in eq.outputs], eq.outputs)

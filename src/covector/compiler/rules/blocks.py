@@ -154,12 +154,15 @@ def _gap(b: Builder, out: Aval, axis: int, length: int) -> Any:
 
 
 def sum_of_blocks(b: Builder, out: Aval, inputs: Inputs, params: Params) -> Any:
-    """Of two sums that have a block at the same place."""
+    """Of two sums that have a block at the same place, or whose blocks fill the array."""
     left, right = blocks(b, inputs[0]), blocks(b, inputs[1])
-    if not left or not right or not left.keys() & right.keys() or len(left.keys() | right.keys()) > _MOST:
+    if not left or not right or len(left.keys() | right.keys()) > _MOST:
         return None
     if any(b.aval(x).shape != out.shape or b.aval(x).dtype != out.dtype for x in inputs):
         return None
+    if not left.keys() & right.keys():
+        whole = left | right
+        return _side_by_side(b, whole, out) if sum(b.aval(v).size for _, v in whole.values()) == out.size else None
     total = dict(left)
     for key, (index, v) in right.items():
         total[key] = (index, b.emit("add", total[key][1], v) if key in total else v)
