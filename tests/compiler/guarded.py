@@ -104,7 +104,7 @@ def programs() -> dict[str, tuple[Callable[..., Any], tuple[Any, ...]]]:
             add(f"running-{name}", lambda x: np.cumsum(x)[::-1], x)
             if n > 2:
                 add(f"gather-{name}", lambda x, k: (x[k], x[at] * 2), x, np.array([n - 1, -n, 0, 1, -1]))
-                add(f"scatter-{name}", lambda x, k: cv.vjp(lambda y: y[k], x)[1](x[k])[0], x, at)
+                add(f"scatter-{name}", _scattered, x, at)
                 add(f"gradient of gather-{name}", grad(lambda m: m[:, at] * 2), m)
                 add(f"write-{name}", _written, x)
                 add(f"loop-{name}", _repeated, x)
@@ -112,6 +112,12 @@ def programs() -> dict[str, tuple[Callable[..., Any], tuple[Any, ...]]]:
         x = rng.uniform(0.5, 1.5, shape)
         add(f"long-{shape}", lambda x: (np.exp(x) * x, np.sum(np.sin(x)), np.sum(x, 0), np.max(x, -1), x[::-1] * 2), x)
     return found
+
+
+def _scattered(x: Any, k: Any) -> Any:
+    import covector as cv
+
+    return cv.vjp(lambda y: y[k], x)[1](x[k])[0]
 
 
 def _written(x: Any) -> Any:

@@ -8,25 +8,31 @@ from typing import Any
 import numpy as np
 
 import covector as cv
+from covector.compiler.backend import Executable
 from covector.compiler.jit import jit
 from covector.core.graph import Graph
 
 __all__ = ["ARGUMENTS", "FUNCTIONS", "NESTINGS", "UNFIT", "Interpreted", "outcome"]
 
 
-class Interpreted:
+class Interpreted(Executable):
     """A program as the compiler gets it, run operation by operation."""
 
     def __init__(self, graph: Graph, **_: Any) -> None:
         self.graph = graph
-        self.stages: dict[str, Any] = {}
         self.seconds: dict[str, float] = {}
+        self.results = [("out", k) for k in range(len(graph.outputs))]
+
+    @property
+    def stages(self) -> dict[str, Any]:
+        return {"graph": self.graph}
 
     def direct(self) -> None:
         """There is no builtin function to call."""
 
     def __call__(self, *arrays: Any) -> list[Any]:
-        return [np.array(x) for x in self.graph.run(*arrays)]
+        ready = [np.asarray(x, v.dtype) for x, v in zip(arrays, self.graph.inputs, strict=True)]
+        return [np.array(x) for x in self.graph.run(*ready)]
 
 
 # --- nestings ---------------------------------------------------------------------------------------------------------

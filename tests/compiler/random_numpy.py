@@ -16,6 +16,7 @@ __all__ = ["Written", "random_function", "smaller"]
 
 _SIZES = (0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65)
 _LONG: tuple[tuple[int, ...], ...] = ((260_000,), (3, 100_001), (1000, 300), (300, 1001), (7, 9, 5003), (200_003, 2))
+_LARGEST = 1 << 21
 
 _UNARY = (
     *("np.sin(X)", "np.cos(X)", "np.tanh(X)", "np.exp(X)", "-X", "np.abs(X)", "np.square(X)", "np.floor(X)"),
@@ -179,9 +180,8 @@ class _Author:
         shape = np.shape(self.names[x])
         fits = lambda v: all(m == n or 1 in (m, n) for m, n in zip(v.shape[::-1], shape[::-1], strict=False))
         y = self.pick(lambda v: v.dtype.kind == "f" and fits(v))
-        kind = self.one(*_KINDS)
-        text = kind if isinstance(kind, str) else kind(self, x, shape)
-        if not text:
+        text = self.one(*_KINDS)(self, x, shape)
+        if not text or np.prod(np.broadcast_shapes(shape, np.shape(self.names[y]))) > _LARGEST:
             return ""
         axis = int(self.rng.integers(len(shape))) if shape else 0
         axes = tuple([i for i in range(len(shape)) if self.chance(0.5)])
@@ -211,7 +211,7 @@ class _Author:
             return
         for extra in ("i", "t"):
             names.pop(extra, None)
-        if all(_moderate(np.asarray(v), 1 << 21 if self.long else 6000) for v in names.values()):
+        if all(_moderate(np.asarray(v), _LARGEST if self.long else 6000) for v in names.values()):
             self.lines.append(text)
             self.names = names
 
@@ -246,7 +246,8 @@ def _assigned(a: _Author, x: str, shape: tuple[int, ...]) -> str:
         return ""
     i, j = a.index(shape), a.index(shape)
     value = a.one("1.5", f"X[{i}] * 2.0", f"np.cos(X[{i}])", f"X[{i}].sum()", f"X[{i}][::-1]")
-    text = f"W = {a.one('X.copy()', 'np.zeros_like(X)', 'X * 1.0', 'X + Y')}\nW[{i}] {a.one('=', '=', '+=', '*=', '-=')} {value}"
+    text = f"W = {a.one('X.copy()', 'np.zeros_like(X)', 'X * 1.0', 'X + Y')}\n"
+    text += f"W[{i}] {a.one('=', '=', '+=', '*=', '-=')} {value}"
     return text + a.one("", f"\nW[{j}] {a.one('=', '+=')} {a.one('0.5', f'W[{j}] * 0.5', f'X[{j}]')}")
 
 
@@ -260,7 +261,7 @@ _KINDS: list[Any] = [
     *[_with_axes(*_JOINED)] * 2,
     *[_choice(*_REDUCED)] * 3,
     _with_axes(*_ALONG),
-    lambda a, x, shape: f"W = {a.one(*_PRODUCTS[len(shape)])}" if len(shape) in _PRODUCTS else "",
+    lambda a, x, shape: f"W = {a.one(*_PRODUCTS[len(shape)])}" if len(shape) in _PRODUCTS and not a.long else "",
     *[_assigned] * 3,
     *[lambda a, x, shape: f"W = X * 1.0\n{a.one(*_IN_PLACE)}" if shape else ""] * 2,
     *[_choice(*_MASKED)] * 2,

@@ -32,8 +32,8 @@ def test_long_programs_get_all_and_short_ones_less() -> None:
     for long, short in [
         (planned(np.sin, np.ones(80_000)), planned(np.sin, np.ones(20))),
         (planned(repeated, np.ones(400)), planned(repeated, np.ones(5))),
-        (planned(np.matmul, *[np.ones((60, 60))] * 2), planned(np.matmul, *[np.ones((12, 12))] * 2)),
-        (planned(np.matmul, *[np.ones((90, 6, 7)), np.ones((90, 7, 9))]), planned(np.sin, np.float64(1.0))),
+        (planned(np.matmul, *[np.ones((80, 80))] * 2), planned(np.matmul, *[np.ones((12, 12))] * 2)),
+        (planned(np.matmul, *[np.ones((90, 40, 40))] * 2), planned(np.sin, np.float64(1.0))),
     ]:
         assert level_of(long, "") == 3 and level_of(short, "") == 2
 

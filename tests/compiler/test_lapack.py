@@ -243,7 +243,7 @@ def test_gradients(n: int) -> None:
     agree(lambda a: cv.jvp(cv.grad(lambda a: np.sum(np.sin(np.linalg.cholesky(a)))), (a,), (a,)), s)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", [np.float64, np.complex64])
 def test_vmap(dtype: Any) -> None:
     for n in (2, 3, 6):
         a, b = general(n, dtype, (4,)), sides(4, n, dtype=dtype)

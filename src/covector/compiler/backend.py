@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Executable", "executable"]
 
-_LONG = 20_000  # equations; of shorter programs every iteration is simplified, which makes faster loops
+_LONG = 2_000  # equations; of shorter programs every iteration is simplified, which can make faster loops, or none
 
 
 class Executable:

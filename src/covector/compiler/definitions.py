@@ -10,7 +10,20 @@ from typing import Any, NamedTuple
 
 from ..core.graph import Var
 
-__all__ = ["Check", "Definition", "Dot", "Failure", "Host", "Lapack", "Map", "Piece", "Reduce", "Repeat", "Scan", "Update"]
+__all__ = [
+    "Check",
+    "Definition",
+    "Dot",
+    "Failure",
+    "Host",
+    "Lapack",
+    "Map",
+    "Piece",
+    "Reduce",
+    "Repeat",
+    "Scan",
+    "Update",
+]
 
 ElementRule = Callable[..., Any]
 

@@ -10,8 +10,8 @@ import numpy as np
 from ..core.graph import Var
 from . import blas
 from . import math as functions
-from .entry import entry_text, layout
 from .definitions import Check, Dot, Failure, Host, Lapack, Repeat, Scan, Update
+from .entry import entry_text, layout
 from .gemm import write_dot
 from .index import Index, Symbol
 from .loops import Box, Kernel, Result, combine
@@ -34,7 +34,8 @@ class Module:
     Attributes
     ----------
     text : str
-        Defines ``i64 cv.main(ptr inputs, ptr outputs, ptr arena, ptr constants, ptr host, ptr error, i64 threads)``, which
+        Defines
+        ``i64 cv.main(ptr inputs, ptr outputs, ptr arena, ptr constants, ptr host, ptr error, i64 threads)``, which
         returns 0, k > 0 for the k-th entry of `checks`, or -1 for an error in a host call.
     arena : int
         Bytes.
@@ -289,7 +290,8 @@ def emit(p: Plan, threads: int | None = None) -> Module:
     lines += [f"%rc = call i64 {main.name}({', '.join(args)})", "ret i64 %rc"]
     body = "\n  ".join(lines)
     entry = (
-        'define i64 @"cv.main"(ptr %inputs, ptr %outputs, ptr %arena, ptr %const, ptr %host, ptr %error, i64 %threads) #0 {\n'
+        'define i64 @"cv.main"(ptr %inputs, ptr %outputs, ptr %arena, ptr %const, ptr %host, ptr %error, '
+        "i64 %threads) #0 {\n"
         f"  {body}\n}}"
     )
     release = p.work > _RELEASE

@@ -81,7 +81,8 @@ def entry_text(inputs: Sequence[Aval], outputs: int, arena: int, parallel: bool,
     """IR of ``PyObject *cv.call(PyObject *self, PyObject **args, ssize_t n)``.
 
     The arguments are the inputs and the arrays of outputs; if the temporary arrays do not fit on the stack or loops
-    are `parallel`, an array for these and the number of threads follow. `self` is the array from `context`. With `release` other Python threads run meanwhile.
+    are `parallel`, an array for these and the number of threads follow. `self` is the array from `context`. With
+    `release` other Python threads run meanwhile.
     """
     where = layout()
     assert where is not None

@@ -67,7 +67,8 @@ def fast_call(variants: Variants, found: Found, given: Arguments) -> Callable[..
     for name, x in zip(leaves, given.leaves, strict=True):
         check, value = _check(w, name, x)
         names.append(value)
-        if native is not None and type(x) is _ndarray and x.dtype.isnative:
+        # An array of no dimensions and a number are the same to machine code, and not to NumPy.
+        if native is not None and type(x) is _ndarray and x.ndim and x.dtype.isnative:
             checks.append(check)  # the machine code looks for itself; only when it refuses, one must know why
         else:
             w.require(check)

@@ -23,7 +23,9 @@ _DEAR = 15  # additions that such an array costs per element
 
 
 class Fused:
-    """A program as steps: `Kernel`, `Update`, `Scan`, `Dot`, `Host`, `Lapack`, `Repeat` and `Check`, in an order to run them.
+    """A program as steps, in an order to run them.
+
+    They are `Kernel`, `Update`, `Scan`, `Dot`, `Host`, `Lapack`, `Repeat` and `Check`.
 
     Attributes
     ----------
@@ -49,9 +51,10 @@ class Fused:
 
         def rule(var: Var) -> Any:
             i = var.index
+            d: Definition | None
             if i in kept:
                 d = mine.get(i)
-                return None if d is None else d.rule
+                return d.rule if isinstance(d, Map) else None
             d = definitions.get(i)
             return d.rule if isinstance(d, Map) else None
 
@@ -105,6 +108,7 @@ class _Fuser:
         self.groups = lane_groups(self.definitions, self.uses)
         self.kept = stored(lowered, self.definitions, self.uses, self.groups)
         self.needs: dict[int, list[_Needs]] = {}
+        self.probed: dict[int, _Needs] = {}  # by the identity of a root
         self.pieces: dict[int, list[Piece]] = {}
 
     def signature(self, d: Map | Reduce) -> _Signature:
@@ -112,7 +116,10 @@ class _Fuser:
 
     def needs_of(self, d: Map | Reduce, sig: _Signature) -> _Needs:
         """Evaluate the rule of a root and see what it reads."""
-        needs = _Needs()
+        known = self.probed.get(id(d))
+        if known is not None and known.inlined.isdisjoint(self.kept):
+            return known
+        needs = self.probed[id(d)] = _Needs()
         kept, definitions = self.kept, self.lowered.definitions
 
         def inline(var: Var) -> Any:
@@ -183,7 +190,7 @@ class _Fuser:
         i = d.var.index
         if i not in self.pieces:
             found = list(self._pieces(d.var, d, lambda index: index))
-            if len(found) < 2 and found[0].shape == d.var.shape or not self._affine(found):
+            if (len(found) < 2 and found[0].shape == d.var.shape) or not self._affine(found):
                 d.pieces = ()
                 return (d,)
             self.pieces[i] = found
@@ -238,9 +245,9 @@ class _Fuser:
                 for j in needs.inlined:
                     places.setdefault(j, set()).add(where)
         out = set()
-        for j, where in places.items():
+        for j, found in places.items():
             d = self.lowered.definitions[j]
-            if len(where) > 1 and isinstance(d, Map) and d.cost >= _DEAR:
+            if len(found) > 1 and isinstance(d, Map) and d.cost >= _DEAR:
                 nbytes = d.var.size * d.var.dtype.itemsize
                 if nbytes <= _CACHED or d.cost >= 3 * _DEAR:
                     out.add(j)

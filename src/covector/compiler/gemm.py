@@ -20,7 +20,7 @@ _PLAIN, _TRANSPOSED = str(ord("N")), str(ord("T"))
 
 @contextmanager
 def flushing(f: Any) -> Iterator[None]:
-    """Have the processor take subnormal numbers for zero, which they are in sums of products, and cost a hundredfold."""
+    """Have the processor take subnormal numbers for zero: in sums of products they are, and cost a hundredfold."""
     if not target().triple.startswith("x86_64"):
         yield
         return

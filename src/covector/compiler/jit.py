@@ -16,7 +16,7 @@ from .inspection import Bound, CompileReport, Lowered
 from .libraries import is_numpys
 from .signature import Arguments, Static, parameters
 from .specialise import MISMATCH
-from .variants import CacheInfo, UncachedError, Variants
+from .variants import CacheInfo, Found, UncachedError, Variants
 
 __all__ = ["JitFunction", "jit"]
 
@@ -49,6 +49,7 @@ class JitFunction:
         donate = (donate_argnums,) if isinstance(donate_argnums, int) else tuple(donate_argnums)
         self.options = (static_argnums, static_argnames, donate, threads, inline)
         self._static = Static(fun, static_argnums, static_argnames)
+        Static(fun, donate, (), "donate_argnums")  # which checks the positions
         self._variants = Variants(fun, self._static, donate, threads)
         self._recent: Callable[..., Any] | None = None
         self._takes_out: bool | None = None
@@ -56,7 +57,12 @@ class JitFunction:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         recent = self._recent
         if recent is not None:
-            out = recent(args, kwargs)
+            try:
+                out = recent(args, kwargs)
+            except (ArithmeticError, LookupError, ValueError):
+                if self.options[2]:
+                    raise
+                out = MISMATCH  # the general way repeats the call in Python
             if out is not MISMATCH:
                 return out
         return self._dispatch(args, kwargs)
@@ -64,6 +70,8 @@ class JitFunction:
     def _dispatch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if "out" in kwargs and not self._has_out():
             out = kwargs.pop("out")
+            if out is None:
+                return self._dispatch(args, kwargs)
             return _write_into(out, self._dispatch(args, kwargs), self.__wrapped__)
         given = Arguments(self._static, args, kwargs)
         if given.traced:
@@ -73,7 +81,7 @@ class JitFunction:
             return self._variants.call_traced(given)
         out, found = self._variants.call(given)
         if found is not None:
-            self._recent = fast_call(self._variants, found, given)
+            self._recent = _fast(self._variants, found, given)
         return out
 
     def _has_out(self) -> bool:
@@ -124,6 +132,8 @@ class JitFunction:
         try:
             return self._variants.find(given)[0], given
         except UncachedError as error:
+            if error.raised and error.__cause__ is not None:
+                raise error.__cause__ from None
             reason = "" if error.__cause__ is None else f": {error.__cause__}"
             raise RuntimeError(
                 f"jit: {fun_name(self.__wrapped__)} runs as plain Python for these arguments{reason}"
@@ -175,8 +185,23 @@ class BoundMethod:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__func__, name)
 
+    def __eq__(self, other: Any) -> bool:
+        same = isinstance(other, BoundMethod)
+        return same and self.__func__ is other.__func__ and self.__self__ is other.__self__
+
+    def __hash__(self) -> int:
+        return hash((id(self.__func__), id(self.__self__)))
+
     def __repr__(self) -> str:
         return f"<bound {self.__func__!r} of {self.__self__!r}>"
+
+
+def _fast(variants: Variants, found: Found, given: Arguments) -> Any:
+    """The fast way of calls like this one, None where there is none."""
+    try:
+        return fast_call(variants, found, given)
+    except (SyntaxError, RecursionError, MemoryError):
+        return None  # Python's compiler does not take expressions that are nested very deeply
 
 
 def _write_into(out: Any, result: Any, fun: Any) -> Any:
@@ -288,6 +313,11 @@ def jit(
             threads=threads,
             inline=inline,
         )
+    if isinstance(fun, staticmethod | classmethod):
+        method: Any = JitFunction(
+            fun.__func__, static_argnums, static_argnames, donate_argnums, threads, inline
+        )
+        return type(fun)(method)
     check_callable(fun, "jit")
     if isinstance(fun, JitFunction):
         fun = fun.__wrapped__

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -249,17 +249,15 @@ def _sign_and_log(b: Builder, a: Operand, dtype: np.dtype[Any], sign: Var, log: 
     real = log.dtype
 
     def sign_of(index: Sequence[Index], r: Sequence[Index]) -> Any:
-        x = scope().read(packed, (*index, *r, *r))
-        kept = b.nodes.compare(
-            "eq", scope().read(pivots, (*index, *r)), b.convert(b.nodes.index(r[0] + 1), pivots.dtype)
-        )
+        x, nodes = scope().read(packed, (*index, *r, *r)), cast(Any, b.nodes)
+        kept = nodes.compare("eq", scope().read(pivots, (*index, *r)), b.convert(nodes.index(r[0] + 1), pivots.dtype))
         if dtype.kind == "c":
-            size = apply(b.nodes, "absolute", [x], [dtype], real)
-            size = b.nodes.select(_equal(b, size, 0, real), b.number(1, real), size)
-            x = apply(b.nodes, "divide", [x, b.convert(size, dtype)], [dtype, dtype], dtype)
+            size = apply(nodes, "absolute", [x], [dtype], real)
+            size = nodes.select(_equal(b, size, 0, real), b.number(1, real), size)
+            x = apply(nodes, "divide", [x, b.convert(size, dtype)], [dtype, dtype], dtype)
         else:
             x = b.apply("sign", x, dtype=dtype)
-        exchanged = b.nodes.select(kept, b.number(1, real), b.number(-1, real))
+        exchanged = nodes.select(kept, b.number(1, real), b.number(-1, real))
         return b.apply("multiply", b.convert(exchanged, dtype), x, dtype=dtype)
 
     def log_of(index: Sequence[Index], r: Sequence[Index]) -> Any:
@@ -296,6 +294,14 @@ def _det(b: Builder, outputs: Sequence[Var], a: Operand) -> None:
     lowered.define(out, Map(rule, 20, aligned=True), [sign, log])
 
 
+def _regular(b: Builder, outputs: Sequence[Var], x: Operand, bad: Operand, *, message: str) -> None:
+    where = b.lowered.variable((), np.dtype(np.int64))
+    rule = lambda index, r: b.convert(bad(*r), where.dtype)
+    b.lowered.define(where, Reduce("max", bad.shape, rule), [bad.x])
+    b.lowered.checks.append(Check(where, where, 1, 0, Failure(message)))
+    b.lowered.define(outputs[0], Map(lambda *i: x.broadcast(i), 0), [x.x])
+
+
 RULES: dict[str, Callable[..., None]] = {
     "cholesky": _cholesky,
     "cholesky_tangent": define_tangent,
@@ -305,4 +311,5 @@ RULES: dict[str, Callable[..., None]] = {
     "inv": _inv,
     "slogdet": _slogdet,
     "det": _det,
+    "regular": _regular,
 }

@@ -152,11 +152,11 @@ def _lower(c: Calls, n: int, entry: Callable[[str, str], None]) -> None:
 def _at(c: Calls, x: Block, i: str, j: str) -> str:
     row = c.f.put(f"mul nsw i64 {i}, {x.step}")
     flat = c.f.put(f"add nsw i64 {row}, {j}")
-    return c.f.put(f"getelementptr inbounds {c.real}, ptr {x.pointer}, i64 {flat}")  # type: ignore[no-any-return]
+    return c.f.put(f"getelementptr inbounds {c.real}, ptr {x.pointer}, i64 {flat}")
 
 
 def _load(c: Calls, pointer: str) -> str:
-    return c.f.put(f"load {c.real}, ptr {pointer}")  # type: ignore[no-any-return]
+    return c.f.put(f"load {c.real}, ptr {pointer}")
 
 
 def _store(c: Calls, value: str, pointer: str) -> None:

@@ -64,28 +64,31 @@ def counterpart(x: Any) -> Any:
 
 _EXTENDED = dis.EXTENDED_ARG
 _GLOBAL = dis.opmap["LOAD_GLOBAL"]
+_STORES = (dis.opmap["STORE_GLOBAL"], dis.opmap["DELETE_GLOBAL"])
 _NAME = dis.opmap.get("LOAD_NAME", -1)
 
 
 @lru_cache(maxsize=1024)
-def names_in(code: CodeType) -> tuple[tuple[str, ...], frozenset[str]]:
-    """The globals that `code` and functions defined in it read, and all names and strings that may be attributes."""
+def names_in(code: CodeType) -> tuple[tuple[str, ...], frozenset[str], frozenset[str]]:
+    """Which globals `code`, and functions defined in it, read and assign; all names that may be attributes."""
     found: dict[str, None] = {}
+    stored: set[str] = set()
     attributes: set[str] = set()
     stack = [code]
     while stack:
         code = stack.pop()
-        found.update(dict.fromkeys(_globals_of(code)))
+        found.update(dict.fromkeys(_globals_of(code, stored)))
         attributes.update(code.co_names)
         for x in code.co_consts:
             if isinstance(x, CodeType):
                 stack.append(x)
             elif type(x) is str and x.isidentifier():
                 attributes.add(x)
-    return tuple(found), frozenset(attributes)
+    return tuple(found), frozenset(stored), frozenset(attributes)
 
 
-def _globals_of(code: CodeType) -> list[str]:
+def _globals_of(code: CodeType, stored: set[str]) -> list[str]:
+    """The globals that `code` reads; those that it assigns go into `stored`."""
     text, names, found, high = code.co_code, code.co_names, [], 0
     for i in range(0, len(text), 2):
         operation, argument = text[i], text[i + 1] | high
@@ -94,4 +97,6 @@ def _globals_of(code: CodeType) -> list[str]:
             found.append(names[argument >> 1])
         elif operation == _NAME:
             found.append(names[argument])
+        elif operation in _STORES:
+            stored.add(names[argument])
     return found

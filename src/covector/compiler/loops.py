@@ -269,12 +269,12 @@ class Kernel:
         changed = False
         for index, n in scope.quotients:
             for a, c in index.terms:
-                k = place.get(a.number)
-                if k is None or splits[k] or c <= 0 or n % c:
+                axis = place.get(a.number)
+                if axis is None or splits[axis] or c <= 0 or n % c:
                     continue
                 inner = n // c
-                if 1 < inner < self.space[k] and self.space[k] % inner == 0:
-                    splits[k] = [inner]
+                if 1 < inner < self.space[axis] and self.space[axis] % inner == 0:
+                    splits[axis] = [inner]
                     changed = True
         return changed
 
@@ -294,11 +294,11 @@ class Kernel:
             if len(index.terms) != 1:
                 continue
             ((a, c),) = index.terms
-            k = place.get(a.number)
-            if k is not None:
+            axis = place.get(a.number)
+            if axis is not None:
                 edge = -(index.const // c) if c > 0 else index.const // -c + 1
-                if 0 < edge < self.space[k]:
-                    cuts[k].add(edge)
+                if 0 < edge < self.space[axis]:
+                    cuts[axis].add(edge)
         while math.prod([len(c) + 1 for c in cuts]) > _MOST_BOXES:
             cuts[max(range(len(cuts)), key=lambda k: len(cuts[k]))].clear()
         return cuts

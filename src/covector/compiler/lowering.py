@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 
@@ -52,7 +53,7 @@ class Lowered:
         self.scope: Scope = None  # type: ignore[assignment]
         self.made_by = {v.index: eq for eq in graph.equations for v in eq.outputs}
         self._constant_vars: dict[int, Var] = {}
-        self._kinds: dict[int, Any] = {}
+        self._kinds: dict[Any, Any] = {}
         self._kept: list[Any] = []
 
     def variable(self, shape: Shape, dtype: Any) -> Var:
@@ -101,10 +102,10 @@ def _regularity(a: Any) -> Any:
         rows = a.reshape(a.shape[0], -1)
         shifts = range(*_band(rows))
         if len(shifts) <= _DIAGONALS:
-            found = [(rows.diagonal(s)[0], s) for s in shifts if len(rows.diagonal(s)) and rows.diagonal(s)[0]]
-            length = sum([len(rows.diagonal(s)) for _, s in found])
-            if np.count_nonzero(rows) == length and all((rows.diagonal(s) == v).all() for v, s in found):
-                return "diagonals", found
+            lines = [(rows.diagonal(s)[0], s) for s in shifts if len(rows.diagonal(s)) and rows.diagonal(s)[0]]
+            length = sum([len(rows.diagonal(s)) for _, s in lines])
+            if np.count_nonzero(rows) == length and all((rows.diagonal(s) == v).all() for v, s in lines):
+                return "diagonals", lines
     return None
 
 
@@ -161,13 +162,10 @@ class Operand:
             flat = Index(0)
             for i, n in zip(at[1:], self.shape[1:], strict=True):
                 flat = flat * n + i
-            out = lambda: operations.convert(S, S.zero("f8"), self.dtype)
+            out: Callable[[], Value] = lambda: operations.convert(S, S.zero("f8"), self.dtype)
             for number, shift in kind[1]:
-                out = lambda number=number, shift=shift, rest=out: scope.inside(
-                    [at[0] + shift - flat, flat - at[0] - shift],
-                    lambda: constant_value(S, number, self.dtype),
-                    rest,
-                )
+                place = [at[0] + shift - flat, flat - at[0] - shift]
+                out = partial(scope.inside, place, partial(constant_value, S, number, self.dtype), out)
             return out()
         return scope.read(self.lowered.constant(self.x), at)
 
@@ -253,14 +251,12 @@ class Builder:
             return
         if (indices.x.index, size) in self.lowered._kinds or self._known(indices, size):
             return
-        self.lowered._kinds[indices.x.index, size] = True  # type: ignore[index]
-        ends = []
-        for how in ("min", "max"):
-            var = self.lowered.variable((), np.int64)
+        self.lowered._kinds[indices.x.index, size] = True
+        least, most = self.lowered.variable((), np.int64), self.lowered.variable((), np.int64)
+        for how, var in (("min", least), ("max", most)):
             rule = lambda i, r: self.convert(indices(*r), np.int64)
             self.lowered.define(var, Reduce(how, indices.shape, rule), [indices.x])
-            ends.append(var)
-        self.lowered.checks.append(Check(*ends, size, axis))
+        self.lowered.checks.append(Check(least, most, size, axis))
 
     def _known(self, indices: Operand, size: int) -> bool:
         """Whether the numbers are made of counters such that they cannot be out of range."""
@@ -333,9 +329,8 @@ def _try(lowered: Lowered, definition: Definition, out: Any) -> None:
             definition.rule(*origin)
         elif isinstance(definition, Reduce) and 0 not in definition.extent:
             value = definition.rule(origin, [Index(0)] * len(definition.extent))
-            # Loops add parts; products are written out where they are short.
-            written_out = definition.how == "mul" and math.prod(definition.extent) <= SHORT
-            if isinstance(value, Complex) and definition.how != "add" and not written_out:
+            short = definition.how == "mul" and math.prod(definition.extent) <= SHORT
+            if isinstance(value, Complex) and definition.how != "add" and not short:
                 raise Unsupported("an order of complex numbers, or a long product")
         elif isinstance(definition, Update):
             counters = [Index(0, ((Symbol(0, max(n - 1, 1)), 1),)) for n in definition.extent]
@@ -348,7 +343,7 @@ def _try(lowered: Lowered, definition: Definition, out: Any) -> None:
 def _definition(lowered: Lowered, eq: Equation) -> Definition | None:
     """What the primitive's `lower` makes of an equation; None for a call of NumPy."""
     rule = eq.primitive.lower
-    if rule is None or len(eq.outputs) != 1 or 0 in eq.outputs[0].shape:
+    if isinstance(rule, Routine | None) or len(eq.outputs) != 1 or 0 in eq.outputs[0].shape:
         return None
     try:
         if isinstance(rule, str):
@@ -361,7 +356,7 @@ def _definition(lowered: Lowered, eq: Equation) -> Definition | None:
             return None
         if isinstance(definition, Map | Reduce | Update):
             _try(lowered, definition, builder.out)
-        return definition  # type: ignore[no-any-return]
+        return cast(Definition, definition)
     except Unsupported:
         return None
 
@@ -385,10 +380,8 @@ def lower(graph: Graph, length: int | None = None) -> Lowered:
         if eq.primitive.name == "loop":
             made: Any = Repeat(_with_variables(lowered, eq))
             eq = made.equation
-        elif isinstance(eq.primitive.lower, Routine):
-            if define_routine(lowered, eq):
-                continue
-            made = Host(eq)
+        elif isinstance(eq.primitive.lower, Routine) and define_routine(lowered, eq):
+            continue
         else:
             made = _definition(lowered, eq) or Host(eq)
         if isinstance(made, Host | Repeat):

@@ -99,7 +99,7 @@ class Nodes:
 
     def atom_level(self, atom: Any) -> int:
         if hasattr(atom, "node"):
-            return atom.node.level  # type: ignore[no-any-return]
+            return atom.node.level
         if hasattr(atom, "index"):
             return self.level_of(atom.index)
         return self.levels.get(atom.number, 0)

@@ -29,7 +29,7 @@ def before_transpose(lowered: Lowered, x: Any) -> Any:
 
 def mapped(b: Builder, shape: Sequence[int], dtype: Any, rule: Callable[..., Any], reads: Sequence[Any]) -> Var:
     """Define an array by its elements."""
-    var = b.lowered.variable(shape, dtype)
+    var = b.lowered.variable(tuple(shape), dtype)
     b.lowered.define(var, Map(rule, 0), reads)
     return var
 

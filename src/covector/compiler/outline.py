@@ -42,10 +42,10 @@ class _Outline:
     def _shares(self) -> tuple[int, int]:
         """Into how many parts of how many iterations the outermost loop is split."""
         box = self.box
-        if not box.symbols or box.parts or box.columns >= 0 and not box.columns:
+        if not box.symbols or box.parts or (box.columns >= 0 and not box.columns):
             return 1, 0
         depths = {r.depth if r.how is not None else len(box.symbols) for r in box.results}
-        if 0 in depths and (box.again or len(depths) > 1 and min(depths - {0}) < len(box.symbols)):
+        if 0 in depths and (box.again or (len(depths) > 1 and min(depths - {0}) < len(box.symbols))):
             return 1, 0
         length = box.symbols[0].high - box.symbols[0].low + 1
         cost = sum([_CALL if n.op == "call" else 1 for n in box.nodes.all])

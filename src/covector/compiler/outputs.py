@@ -1,4 +1,4 @@
-"""Memory for large results: that of results which nobody refers to any more, because fresh pages cost more than sums."""
+"""Memory for large results: that of results which nobody refers to any more; fresh pages cost more than sums."""
 
 from __future__ import annotations
 

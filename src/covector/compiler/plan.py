@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..core.graph import Var
-from .definitions import Check, Dot, Host, Lapack, Map, Piece, Repeat, Scan, Update
+from .definitions import Check, Host, Lapack, Map, Piece, Repeat, Scan, Update
 from .fuse import Fused, fuse
 from .loops import Box, Kernel
 

@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 
 from ..core.tracer import Tracer
+from .kinds import REPLACED
 from .libraries import is_core_module, is_library_code, is_library_module, is_numpys, names_in
-from .members import CONTAINERS, UNUSED, functions_of, has_attributes, is_class_data, is_object, slots_of, user_classes
+from .members import CONTAINERS, ClassMembers, functions_of, has_attributes, is_class_data, is_object, slots_of
+from .members import user_classes
 from .sameness import contents, is_data, same, same_contents, snapshot
 
 __all__ = ["Node", "Reach", "TooMuchError"]
@@ -26,6 +28,7 @@ __all__ = ["Node", "Reach", "TooMuchError"]
 _ndarray = np.ndarray
 _MOST = 20_000
 _NUMBERS = "biufc"
+_MISSING = object()
 
 
 class TooMuchError(Exception):
@@ -39,7 +42,7 @@ class Node:
     ----------
     kind : str
         "array", "function", "method", "partial", "jit", "module", "instance", "sequence", "mapping", or "numpy" for
-        NumPy itself and those functions of its that `covector.numpy` replaces.
+        NumPy itself and those functions of its that `covector.numpy` replaces, "builtin" for `isinstance` and `type`.
     value : object
         It.
     children : list of (place, Node)
@@ -72,6 +75,8 @@ class Reach:
         What messages call that which the numbered checks look at.
     state : list of (holder, key or None, value)
         What containers, cells and globals held.
+    builtins : bool
+        Whether some code names built-in functions that are to be replaced.
     """
 
     def __init__(self, fun: Callable[..., Any], fixed: Sequence[Any]) -> None:
@@ -87,8 +92,10 @@ class Reach:
         self._codes: set[CodeType] = set()
         self._instances: list[tuple[Node, type]] = []
         self._modules: list[tuple[Node, str, bool, str]] = []
-        self._done: set[tuple[int, str]] = set()
+        self._classes: list[type] = []
+        self._done: set[Any] = set()
         self._count = 0
+        self.builtins = False
         self.roots = [self.visit(fun, "fun", getattr(fun, "__name__", "fun"), False, False)]
         for i, x in enumerate(fixed):
             self.roots.append(self.visit(x, f"fixed[{i}]", f"static argument {i}", False, True))
@@ -108,7 +115,9 @@ class Reach:
     def restore(self) -> None:
         """Undo what a function did to containers, variables and attributes outside of it."""
         for holder, key, value in self.state:
-            if key is not None:
+            if value is _MISSING:
+                holder.pop(key, None)
+            elif key is not None:
                 holder[key] = value
             elif isinstance(holder, CellType):
                 holder.cell_contents = value
@@ -122,12 +131,14 @@ class Reach:
         if type(x) in (list, dict, set):
             self.state.append((x, None, kept))
 
-    def _constant(self, x: Any) -> str:
+    def constant(self, x: Any) -> str:
+        """A name for `x` in the function that reads."""
         name = f"k{len(self._constants)}"
         self._constants[name] = x
         return name
 
-    def _check(self, failed: str, label: str) -> None:
+    def check(self, failed: str, label: str) -> None:
+        """Let the function that reads give up where the expression `failed` is true."""
         self.labels.append(label)
         self._lines.append(f"if {failed}: return {len(self.labels) - 1}")
 
@@ -157,23 +168,23 @@ class Reach:
             return None
         name = self._variable(expression)
         if is_numpys(x):
-            self._check(f"{name} is not {self._constant(x)}", label)
+            self.check(f"{name} is not {self.constant(x)}", label)
             return Node("numpy", x, name)
         seen = self._seen.get((id(x), watch))
         if seen is not None:
-            self._check(f"{name} is not {seen.variable}", label)
+            self.check(f"{name} is not {seen.variable}", label)
             return seen
         if isinstance(x, Tracer) or (type(x) is _ndarray and x.dtype.kind in _NUMBERS and x.dtype.isnative):
             return self._array(x, name, label, watch)
         if is_data(x):
             kept = snapshot(x)
             self._note_container(x, kept)
-            constant = self._constant(kept)
-            self._check(f"{name} is not {constant} and not same({name}, {constant})", label)
+            constant = self.constant(kept)
+            self.check(f"{name} is not {constant} and not same({name}, {constant})", label)
             return None
         follow = self._follower(x)
         if follow is None:
-            self._check(f"{name} is not {self._constant(x)}", label)
+            self.check(f"{name} is not {self.constant(x)}", label)
             return None
         kind, how = follow
         node = self._note(Node(kind, x, name), watch)
@@ -222,15 +233,15 @@ class Reach:
     def _array(self, x: Any, name: str, label: str, watch: bool) -> Node | None:
         if watch:
             if isinstance(x, Tracer):
-                self._check(f"{name} is not {self._constant(x)}", label)
+                self.check(f"{name} is not {self.constant(x)}", label)
             else:
-                self._check(f"not same_contents({name}, {self._constant(contents(x))})", f"the contents of {label}")
+                self.check(f"not same_contents({name}, {self.constant(contents(x))})", f"the contents of {label}")
             return None
         node = self._note(Node("array", x, name, len(self.arrays)), watch)
         self.arrays.append(label)
         self._found.append(name)
-        dtype, shape = self._constant(x.dtype), self._constant(x.shape)
-        self._check(
+        dtype, shape = self.constant(x.dtype), self.constant(x.shape)
+        self.check(
             f"({name}.dtype is not {dtype} and {name}.dtype != {dtype}) or {name}.shape != {shape}",
             f"the shape or dtype of {label}",
         )
@@ -239,23 +250,23 @@ class Reach:
     def _foreign_array(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
         x, name = node.value, node.variable
         if x.dtype.hasobject:
-            self._check(f"{name} is not {self._constant(x)}", label)
+            self.check(f"{name} is not {self.constant(x)}", label)
         else:
-            self._check(f"not same_contents({name}, {self._constant(contents(x))})", f"the contents of {label}")
+            self.check(f"not same_contents({name}, {self.constant(contents(x))})", f"the contents of {label}")
 
     def _function(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
         fun, name = node.value, node.variable
         code = fun.__code__
         if fresh:
-            self._check(f"{name}.__code__ is not {self._constant(code)}", label)
+            self.check(f"{name}.__code__ is not {self.constant(code)}", label)
         elif name != "v1":
-            self._check(f"{name} is not {self._constant(fun)}", label)
+            self.check(f"{name} is not {self.constant(fun)}", label)
         for i, (variable, cell) in enumerate(zip(code.co_freevars, fun.__closure__ or (), strict=True)):
             try:
                 held = cell.cell_contents
             except ValueError:
                 continue  # not assigned yet
-            path = f"{name}.__closure__[{i}]" if fresh else self._constant(cell)
+            path = f"{name}.__closure__[{i}]" if fresh else self.constant(cell)
             self.state.append((cell, None, held))
             self._child(node, ("cell", i), held, f"{path}.cell_contents", f"{variable!r}", watch, fresh)
         for i, x in enumerate(fun.__defaults__ or ()):
@@ -266,12 +277,19 @@ class Reach:
             return
         space = fun.__globals__
         if fresh:
-            self._check(f"{name}.__globals__ is not {self._constant(space)}", label)
-        constant = self._constant(space)
-        wanted, attributes = names_in(code)
+            self.check(f"{name}.__globals__ is not {self.constant(space)}", label)
+        constant = self.constant(space)
+        wanted, stored, attributes = names_in(code)
         self._names |= attributes
-        for key in wanted:
-            if key in space:
+        for key in dict.fromkeys((*wanted, *stored)):
+            if key not in space and key in stored:
+                self.state.append((space, key, _MISSING))
+                self.check(f"{key!r} in {constant}", f"the global {key!r}")
+            elif key not in space:
+                if key in REPLACED:
+                    self.builtins = True
+                    node.children.append((("global", key), Node("builtin", REPLACED[key][0], "")))
+            else:
                 self.state.append((space, key, space[key]))
                 self._child(
                     node, ("global", key), space[key], f"{constant}[{key!r}]", f"the global {key!r}", watch, False
@@ -279,49 +297,49 @@ class Reach:
 
     def _method(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
         name = node.variable
-        self._check(f"type({name}) is not {self._constant(type(node.value))}", label)
+        self.check(f"type({name}) is not {self.constant(type(node.value))}", label)
         self._child(node, "__func__", node.value.__func__, f"{name}.__func__", label, watch, fresh)
         self._child(node, "__self__", node.value.__self__, f"{name}.__self__", f"the object of {label}", watch, fresh)
         self._names.add(getattr(node.value, "__name__", ""))
 
     def _partial(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
         name = node.variable
-        self._check(f"type({name}) is not {self._constant(functools.partial)}", label)
+        self.check(f"type({name}) is not {self.constant(functools.partial)}", label)
         for place in ("func", "args", "keywords"):
             self._child(node, place, getattr(node.value, place), f"{name}.{place}", label, watch, fresh)
 
     def _jitted(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
         name = node.variable
-        self._check(f"type({name}) is not {self._constant(type(node.value))}", label)
+        self.check(f"type({name}) is not {self.constant(type(node.value))}", label)
         self._child(node, "__wrapped__", node.value.__wrapped__, f"{name}.__wrapped__", label, watch, fresh)
 
     def _module(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
-        self._check(f"{node.variable} is not {self._constant(node.value)}", label)
-        self._modules.append((node, self._constant(vars(node.value)), watch, label))
+        self.check(f"{node.variable} is not {self.constant(node.value)}", label)
+        self._modules.append((node, self.constant(vars(node.value)), watch, label))
 
     def _sequence(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
         x, name = node.value, node.variable
         self._note_container(x, copy.copy(x))
-        self._check(f"type({name}) is not {self._constant(type(x))} or len({name}) != {len(x)}", label)
+        self.check(f"type({name}) is not {self.constant(type(x))} or len({name}) != {len(x)}", label)
         for i, item in enumerate(x):
             self._child(node, i, item, f"{name}[{i}]", f"{label}[{i}]", watch, fresh)
 
     def _mapping(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
         x, name = node.value, node.variable
         self._note_container(x, copy.copy(x))
-        keys = self._constant(tuple(x))
-        self._check(f"type({name}) is not {self._constant(type(x))} or tuple({name}) != {keys}", label)
+        keys = self.constant(tuple(x))
+        self.check(f"type({name}) is not {self.constant(type(x))} or tuple({name}) != {keys}", label)
         for key, item in list(x.items()):
-            shown = repr(key) if type(key) in (str, int) else self._constant(key)
+            shown = repr(key) if type(key) in (str, int) else self.constant(key)
             self._child(node, key, item, f"{name}[{shown}]", f"{label}[{key!r}]", watch, fresh)
 
     def _instance(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
         x, name, kind = node.value, node.variable, type(node.value)
-        self._check(f"type({name}) is not {self._constant(kind)}", label)
+        self.check(f"type({name}) is not {self.constant(kind)}", label)
         own = getattr(x, "__dict__", None)
         if own is not None:
             space = self._variable(f"{name}.__dict__")
-            self._check(f"tuple({space}) != {self._constant(tuple(own))}", f"the attributes of {label}")
+            self.check(f"tuple({space}) != {self.constant(tuple(own))}", f"the attributes of {label}")
             self.state.append((own, None, dict(own)))
             for key, item in list(own.items()):
                 self._child(node, key, item, f"{space}[{key!r}]", f"{label}.{key}", watch, fresh)
@@ -334,7 +352,7 @@ class Reach:
 
     def _library_object(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
         x, name = node.value, node.variable
-        self._check(f"type({name}) is not {self._constant(type(x))}", label)
+        self.check(f"type({name}) is not {self.constant(type(x))}", label)
         for key, item in list(getattr(x, "__dict__", {}).items()):
             self._child(node, key, item, f"{name}.__dict__[{key!r}]", f"{label}.{key}", True, fresh)
         for key in slots_of(type(x)):
@@ -343,56 +361,40 @@ class Reach:
         node.children.clear()
 
     def _class(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
-        self._check(f"{node.variable} is not {self._constant(node.value)}", label)
+        self.check(f"{node.variable} is not {self.constant(node.value)}", label)
+        self._classes.append(node.value)
         for base in user_classes(node.value):
             for key, member in list(vars(base).items()):
                 for fun in functions_of(member):
-                    self._member(f"{label}.{key}", fun, True)
+                    self.member(f"{label}.{key}", fun, True)
                 if is_class_data(member):
-                    self.visit(member, f"{self._constant(base)}.__dict__[{key!r}]", f"{label}.{key}", True, False)
+                    self.visit(member, f"{self.constant(base)}.__dict__[{key!r}]", f"{label}.{key}", True, False)
 
     # --- what code can reach by attributes: members of the classes of objects, and of modules -------------------------
 
     def _members(self) -> None:
         """Follow those attributes of classes and modules that some code names, until nothing new is named."""
+        members = ClassMembers(self)
         before = -1
         while before != len(self._done):
             before = len(self._done)
             for node, kind in list(self._instances):
-                self._class_members(node, kind)
+                members.follow(node, kind, self._names)
+            for kind in list(self._classes):
+                members.check(kind, self._names)
             for node, constant, watch, label in list(self._modules):
                 space = vars(node.value)
                 for key in sorted(self._names & set(space)):
-                    if self._first((id(node.value), key)):
+                    if self.first((id(node.value), key)):
                         shown = f"{label}.{key}".replace("the global ", "").replace("'", "")
                         self._child(node, key, space[key], f"{constant}[{key!r}]", shown, watch, False)
 
-    def _first(self, key: tuple[int, str]) -> bool:
+    def first(self, key: Any) -> bool:
+        """Whether this is the first time that somebody asks for `key`."""
         new = key not in self._done
         self._done.add(key)
         return new
 
-    def _class_members(self, node: Node, kind: type) -> None:
-        overridden: set[str] = set(getattr(node.value, "__dict__", ()))
-        for base in user_classes(kind):
-            space = vars(base)
-            for key in list(space):
-                if key in UNUSED or not (key in self._names or (key.startswith("__") and key.endswith("__"))):
-                    continue
-                again = key in overridden
-                overridden.add(key)
-                if not self._first((id(node), f"{base.__qualname__}.{key}")):
-                    continue
-                member = space[key]
-                label = f"{base.__name__}.{key}"
-                for fun in functions_of(member):
-                    child = self._member(label, fun, again)
-                    if child is not None:
-                        node.members.append((key, member, child))
-                if is_class_data(member):
-                    child = self.visit(member, f"{self._constant(base)}.__dict__[{key!r}]", label, again, False)
-                    if child is not None:
-                        node.members.append((key, member, child))
-
-    def _member(self, label: str, fun: FunctionType, watch: bool) -> Node | None:
-        return self.visit(fun, self._constant(fun), label, watch, False)
+    def member(self, label: str, fun: FunctionType, watch: bool) -> Node | None:
+        """Follow a function that belongs to a class."""
+        return self.visit(fun, self.constant(fun), label, watch, False)

@@ -57,14 +57,14 @@ def write_repeat(f: Any, step: Repeat, inner: Plan, scratch: int) -> None:
 
 
 def _nbytes(v: Any) -> int:
-    return v.size * v.dtype.itemsize  # type: ignore[no-any-return]
+    return v.size * v.dtype.itemsize
 
 
 def _element(f: Any, pointer: str, v: Any, at: str) -> str:
     """The pointer to element `at` of a stack."""
     step = _nbytes(v) // v.shape[0] if v.shape[0] else 0
     far = f.put(f"mul nsw i64 {at}, {step}")
-    return f.put(f"getelementptr inbounds i8, ptr {pointer}, i64 {far}")  # type: ignore[no-any-return]
+    return f.put(f"getelementptr inbounds i8, ptr {pointer}, i64 {far}")
 
 
 class _Buffers:
@@ -89,7 +89,7 @@ class _Buffers:
 
     def operand(self, x: Any) -> str:
         """The pointer to an input of the loop."""
-        return self.f.pointer(self.f.plan.places[x.index])  # type: ignore[no-any-return]
+        return self.f.pointer(self.f.plan.places[x.index])
 
     def prepare(self, starts: list[str]) -> list[str]:
         """Copy the initial carries that the body changes in place."""

@@ -69,12 +69,12 @@ class Calls:
         return x if x.startswith("%") else self._constant("i8", str(ord(x)))
 
     def pointer(self, var: Var) -> str:
-        return self.f.pointer(self.f.plan.places[var.index])  # type: ignore[no-any-return]
+        return self.f.pointer(self.f.plan.places[var.index])
 
     def moved(self, pointer: str, elements: int) -> str:
         if not elements:
             return pointer
-        return self.f.put(f"getelementptr inbounds i8, ptr {pointer}, i64 {elements * self.itemsize}")  # type: ignore[no-any-return]
+        return self.f.put(f"getelementptr inbounds i8, ptr {pointer}, i64 {elements * self.itemsize}")
 
     # --- calls --------------------------------------------------------------------------------------------------------
 

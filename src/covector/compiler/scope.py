@@ -170,10 +170,10 @@ class Scope:
             return Index(min(max(k, 0), max(size - 1, 0)))
         if node.op == "index":
             low, high = node.data.bounds()
-            if 0 <= low and high < size:
-                return node.data  # type: ignore[no-any-return]
-            if -size <= low and high < 0:
-                return node.data + size  # type: ignore[no-any-return]
+            if low >= 0 and high < size:
+                return node.data
+            if low >= -size and high < 0:
+                return node.data + size
         zero = n.const(0, "i8")
         node = n.select(n.compare("lt", node, zero), n.make("add", "i8", node, n.const(size, "i8")), node)
         node = n.make("clamp", "i8", node, n.const(max(size - 1, 0), "i8"))

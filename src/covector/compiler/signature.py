@@ -50,22 +50,24 @@ class Static:
         Positions.
     argnames : str or sequence of str
         Names.
+    option : str
+        What messages call `argnums`.
     """
 
     __slots__ = ("fun", "names", "numbers")
 
-    def __init__(self, fun: Callable[..., Any], argnums: Any, argnames: Any) -> None:
+    def __init__(self, fun: Callable[..., Any], argnums: Any, argnames: Any, option: str = "static_argnums") -> None:
         self.fun = fun
-        numbers = {argnums} if isinstance(argnums, int) else set(argnums)
-        names = {argnames} if isinstance(argnames, str) else set(argnames)
-        self._check(argnums, argnames, numbers, names)
+        numbers = set(argnums) if isinstance(argnums, Iterable) else {argnums}
+        names = {argnames} if isinstance(argnames, str) or not isinstance(argnames, Iterable) else set(argnames)
+        self._check(argnums, argnames, numbers, names, option)
         if numbers or names:
             known = parameters(fun)
             placed = [p.name for p in known.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
             several = any(p.kind is p.VAR_POSITIONAL for p in known.values())
             if known and not several and any(not -len(placed) <= i < len(placed) for i in numbers):
                 raise ValueError(
-                    f"jit: static_argnums={argnums} names a position that {fun_name(fun)} with {len(placed)} "
+                    f"jit: {option}={argnums} names a position that {fun_name(fun)} with {len(placed)} "
                     f"positional parameters does not have"
                 )
             named = any(p.kind is p.VAR_KEYWORD for p in known.values())
@@ -80,9 +82,9 @@ class Static:
         self.names = frozenset(names)
 
     @staticmethod
-    def _check(argnums: Any, argnames: Any, numbers: set[Any], names: set[Any]) -> None:
+    def _check(argnums: Any, argnames: Any, numbers: set[Any], names: set[Any], option: str) -> None:
         if not all(isinstance(i, int) and not isinstance(i, bool) for i in numbers):
-            raise TypeError(f"jit: static_argnums must be an int or a tuple of ints, got {argnums!r}")
+            raise TypeError(f"jit: {option} must be an int or a tuple of ints, got {argnums!r}")
         if not all(isinstance(s, str) for s in names):
             raise TypeError(f"jit: static_argnames must be a str or a tuple of strs, got {argnames!r}")
 
@@ -98,6 +100,18 @@ def static_key(x: Any, place: Callable[[], str]) -> Hashable:
         return x.__code__  # what it closes over is compared at every call
     if type(x) is tuple:
         return (tuple, *[static_key(y, place) for y in x])
+    if type(x) is slice:
+        return (slice, *[static_key(y, place) for y in (x.start, x.stop, x.step)])
+    if type(x) in (set, frozenset):
+        return (type(x), frozenset(static_key(y, place) for y in x))
+    if type(x) in (list, dict):
+        parts = x if type(x) is list else [y for item in x.items() for y in item]
+        return (type(x), *[static_key(y, place) for y in parts])
+    if isinstance(x, Tracer):
+        raise TypeError(
+            f"jit: {place()} is traced by {x._trace.name}, and static arguments are part of the program; leave it out "
+            f"of static_argnums and static_argnames"
+        )
     if is_object(x) and type(x).__hash__ in _BY_IDENTITY:
         return ("object", type(x))  # what it holds is compared at every call
     try:
@@ -107,7 +121,7 @@ def static_key(x: Any, place: Callable[[], str]) -> Hashable:
             return ("object", type(x))
         raise TypeError(
             f"jit: {place()} is a {type(x).__name__}, which cannot be compared with that of an earlier call; "
-            f"pass something hashable (a tuple instead of a list), or make it a dynamic argument"
+            f"pass its parts, or close over it: what a function closes over may be anything"
         ) from None
     return (type(x), "nan" if type(x) is float and x != x else x)
 

@@ -183,7 +183,7 @@ class Specialisation:
     @property
     def reads_numbers(self) -> int:
         """How often the function made a plain number of a value, as ``a[0] = t`` of a plain array `a` does."""
-        return sum(g.purpose in ("float", "complex") for g in self.guards)
+        return sum(g.purpose in ("float", "complex", "tolist") for g in self.guards)
 
     def code_seconds(self) -> dict[str, float]:
         """The seconds that each stage of the compilation took, if there was one."""

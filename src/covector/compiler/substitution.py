@@ -6,9 +6,10 @@ import copy
 import functools
 from collections import defaultdict, deque
 from collections.abc import Sequence
-from types import CellType, FunctionType, MethodType, ModuleType
+from types import CellType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
+from .kinds import REPLACED
 from .libraries import counterpart
 from .members import slots_of
 from .reach import Node
@@ -17,7 +18,17 @@ __all__ = ["SideEffectError", "Substitution"]
 
 
 class SideEffectError(Exception):
-    """The function assigned to a variable or attribute outside of it, which only Python can do."""
+    """The function assigned to a variable or attribute outside of it, which only Python can do.
+
+    Attributes
+    ----------
+    is_new : bool
+        Whether it is an attribute that was not there before, perhaps to be made once and kept.
+    """
+
+    def __init__(self, place: str, is_new: bool = False) -> None:
+        super().__init__(place)
+        self.is_new = is_new
 
 
 class Substitution:
@@ -40,6 +51,7 @@ class Substitution:
         self._spaces: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
         self._touched = _leading_to_arrays(roots, numpy)
         self._expected: list[tuple[str, Any, Any, Any]] = []
+        self._held: list[tuple[Any, dict[Any, Any], Any]] = []
 
     def all(self, originals: Sequence[Any]) -> list[Any]:
         """The copies of what the roots stand for."""
@@ -60,11 +72,20 @@ class Substitution:
             found = holder.cell_contents if what == "cell" else holder.get(place, _MISSING)
             if found is not value:
                 raise SideEffectError(repr(place))
+        for holder, held, cached in self._held:
+            found = _items(holder)
+            for place in [*held, *found]:
+                if found.get(place, _MISSING) is not held.get(place, _MISSING) and place not in cached:
+                    raise SideEffectError(repr(place), type(place) is str and place not in held)
         for old, new in self._spaces.values():
             expected = {place for _, holder, place, _ in self._expected if holder is new}
             for place, value in new.items():
                 if place not in expected and old.get(place, _MISSING) is not value:
                     raise SideEffectError(repr(place))
+
+    @staticmethod
+    def _builtin(node: Node) -> Any:
+        return REPLACED[node.value.__name__][1]
 
     @staticmethod
     def _numpy(node: Node) -> Any:
@@ -139,6 +160,7 @@ class Substitution:
         space.update(vars(node.value))
         for key, value in self._parts(node).items():
             space[key] = value
+        self._held.append((space, _items(space), ()))
         return made
 
     def _sequence(self, node: Node) -> Any:
@@ -149,6 +171,7 @@ class Substitution:
             self._made[id(node)] = made
             for i, value in self._parts(node).items():
                 made[i] = value
+            self._held.append((made, _items(made), ()))
             return made
         items = list(old)
         for i, value in self._parts(node).items():
@@ -163,11 +186,12 @@ class Substitution:
         self._made[id(node)] = made
         for key, value in self._parts(node).items():
             made[key] = value
+        self._held.append((made, _items(made), ()))
         return made
 
     def _instance(self, node: Node) -> Any:
         old, kind = node.value, type(node.value)
-        made: Any = object.__new__(kind)
+        made: Any = kind() if kind is SimpleNamespace else object.__new__(kind)
         self._made[id(node)] = made
         for key in slots_of(kind):
             if hasattr(old, key):
@@ -180,8 +204,10 @@ class Substitution:
                 own[key] = value
             else:
                 object.__setattr__(made, key, value)
-        if own is not None:
-            self._expected.extend(("attribute", own, key, value) for key, value in list(own.items()))
+        cached = {
+            key for base in kind.__mro__ for key, x in vars(base).items() if isinstance(x, functools.cached_property)
+        }
+        self._held.append((made, _items(made), cached))
         members = {key: self._member(old, child) for key, old, child in node.members if id(child) in self._touched}
         if members:
             # Methods of the class reach arrays, too: the copy is of a class that has copies of them.
@@ -194,7 +220,8 @@ class Substitution:
         if isinstance(old, property):
             return property(new, old.fset, old.fdel, old.__doc__)
         if isinstance(old, staticmethod | classmethod):
-            return type(old)(new)
+            jitted = old.__func__
+            return type(old)(new if type(jitted) is FunctionType else jitted.replaced(new))
         if isinstance(old, functools.cached_property):
             return property(new)
         if child.kind == "function" and type(old) is not FunctionType:
@@ -205,11 +232,21 @@ class Substitution:
 _MISSING = object()
 
 
+def _items(holder: Any) -> dict[Any, Any]:
+    """What a container, or an object in its attributes, holds, by place."""
+    if isinstance(holder, list | deque):
+        return dict(enumerate(holder))
+    if isinstance(holder, dict):
+        return dict(holder)
+    held = {key: getattr(holder, key) for key in slots_of(type(holder)) if hasattr(holder, key)}
+    return {**held, **getattr(holder, "__dict__", {})}
+
+
 def _leading_to_arrays(roots: Sequence[Node | None], numpy: bool) -> set[int]:
     """The ids of the nodes in which there is something to replace."""
 
     def is_replaced(node: Node) -> bool:
-        return node.array >= 0 or (numpy and node.kind == "numpy")
+        return node.array >= 0 or node.kind == "builtin" or (numpy and node.kind == "numpy")
 
     parents: dict[int, list[Node]] = {}
     stack = [r for r in roots if r is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,7 @@ class JitTracer(GraphTracer):
         trace: Any = self._trace
         out = trace.make(self._var, self._lazy, type(self) is JitScalar)
         out.lanes = self.lanes
-        return out  # type: ignore[no-any-return]
+        return out
 
     def _number(self, purpose: str) -> Any:
         trace: Any = self._trace  # brings a view up to date
@@ -132,11 +133,11 @@ class JitScalar(JitNumber):
         # Python rounds the decimal number, NumPy a product: they differ in the last digit that remains.
         return _integer(self) if self.dtype.kind in "bi" and not ndigits else round(self._plain(), ndigits)
 
-    @property
+    @property  # type: ignore[misc]
     def real(self) -> Any:
         return _weak_of(np.real(self)) if self.dtype.kind == "c" else _integer(self)
 
-    @property
+    @property  # type: ignore[misc]
     def imag(self) -> Any:
         return _weak_of(np.imag(self)) if self.dtype.kind == "c" else 0.0 if self.dtype.kind == "f" else 0
 
@@ -261,4 +262,5 @@ for _name in ("neg", "pos", "abs", "invert", "lt", "le", "gt", "ge", "eq", "ne")
 for _name in (*_TWO, "pow"):
     if _name != "divmod":
         setattr(JitScalar, f"__i{_name}__", _not_in_place)
+numbers.Number.register(JitNumber)  # which np.isscalar asks for
 JitScalar.__hash__ = JitNumber.__hash__  # type: ignore[method-assign]

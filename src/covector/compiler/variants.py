@@ -57,7 +57,23 @@ def _depth() -> int:
 
 
 class UncachedError(Exception):
-    """The call has to be made without machine code."""
+    """The call has to be made without machine code.
+
+    Attributes
+    ----------
+    raised : bool
+        Whether the cause is an error that the function raised while it was recorded.
+    """
+
+    raised = False
+
+
+class _RaisedError(Exception):
+    """The function, not the recording of it, raised the cause of this error."""
+
+
+_OF_VALUES = (ArithmeticError, LookupError, ValueError)
+"""What compiled code raises for values that NumPy raises for: positions out of bounds, singular matrices."""
 
 
 class Variants:
@@ -151,6 +167,7 @@ class Variants:
     def call(self, given: Arguments) -> tuple[Any, Found | None]:
         """Call the function on plain arguments; return the output, and the specialisation unless there was none."""
         refusal: BaseException | None = None
+        raised = False
         try:
             environment, hidden = self.environment(given)
             if any(isinstance(x, Tracer) for x in hidden) or named_axes():
@@ -159,7 +176,7 @@ class Variants:
             while True:
                 bucket = environment.table.get(given.key, ())
                 for spec in bucket:
-                    out = spec.run(arrays, hidden) if spec.is_current(hidden) else MISMATCH
+                    out = _run(spec, arrays, hidden) if spec.is_current(hidden) else MISMATCH
                     if out is not MISMATCH:
                         self.hits[0] += 1
                         if spec is not bucket[0]:
@@ -168,13 +185,16 @@ class Variants:
                 spec = self._make_once(environment, given, hidden, bucket)
                 if spec is not None:
                     break
-            out = spec.run(arrays, hidden)
+            out = _run(spec, arrays, hidden)
             if out is not MISMATCH:
                 return out, Found(environment, spec)
         except (UncachedError, OverflowError) as error:
             refusal = error.__cause__
+            raised = isinstance(error, UncachedError) and error.raised
         out = self.call_eagerly(given)
         if refusal is not None:
+            if raised:
+                environment.refused[given.key] = refusal  # Python alone can do it
             self._limits.warn_of_refusal(refusal)
         return out, None
 
@@ -270,6 +290,13 @@ class Variants:
             # If Python fails on it, too, its error is the better one.
             environment.refused[given.key] = error
             raise UncachedError from error
+        except _RaisedError as error:
+            # Python raises the better error: with values in its message and the user's line in the traceback.
+            if type(environment.read(self.fun, given.fixed)) is int:
+                reach.restore()
+            refusal = UncachedError()
+            refusal.raised = True
+            raise refusal from (None if isinstance(error.__cause__, OverflowError) else error.__cause__)
         if type(environment.read(self.fun, given.fixed)) is int:
             self._has_effect(reach, environment.difference(self.fun, given.fixed))
         if any(spec.same_guards(s) for s in bucket):
@@ -299,7 +326,7 @@ class Variants:
             def call(leaves: list[Any], tracers: list[Any]) -> Any:
                 made = Substitution(reach.roots, tracers, numpy)
                 fun, *fixed = made.all([self.fun, *given.fixed])
-                out = given.call(fun, leaves, fixed)
+                out = _call(given, fun, leaves, fixed)
                 made.check_effects()
                 return out
 
@@ -317,23 +344,45 @@ class Variants:
                     return first
                 return substituted(True, integers=True)
         except SideEffectError as error:
-            self._has_effect(reach, str(error))
+            self._has_effect(reach, str(error), is_new=error.is_new)
         except Exception:
             if first is not None:
                 return first
-            if not closed:
+            if not closed and not reach.builtins:
                 raise
 
         def plain(leaves: list[Any], _: list[Any]) -> Any:
-            return given.call(self.fun, leaves, given.fixed)
+            return _call(given, self.fun, leaves, given.fixed)
 
         spec = specialise(plain, inputs, [], self.fun, integers=True)
-        spec.watch(hidden)
+        if closed:
+            spec.watch(hidden)
         return spec
 
-    def _has_effect(self, reach: Reach, place: str) -> NoReturn:
+    def _has_effect(self, reach: Reach, place: str, is_new: bool = False) -> NoReturn:
         """Give up on machine code for a function that changes something outside of it at every call."""
         reach.restore()
         self._effects += 1
-        self._limits.warn_of_effect(place)
+        if not is_new or self._effects > 1:  # what is made once and kept is no reason to worry
+            self._limits.warn_of_effect(place)
         raise UncachedError
+
+
+def _call(given: Arguments, fun: Any, leaves: list[Any], fixed: Sequence[Any]) -> Any:
+    try:
+        return given.call(fun, leaves, fixed)
+    except CovectorError:
+        raise
+    except Exception as error:
+        raise _RaisedError from error
+
+
+def _run(spec: Specialisation, arrays: Sequence[Any], hidden: Sequence[Any]) -> Any:
+    """Run a program; what it raises for these values, Python is to raise, where the function may catch it."""
+    spec.executable  # noqa: B018  # compiles, which is to raise its own errors
+    try:
+        return spec.run(arrays, hidden)
+    except _OF_VALUES:
+        if spec.donate:
+            raise  # the arguments may be overwritten by now
+    raise UncachedError

@@ -82,6 +82,10 @@ def no_conversion(name: str, instead: str, for_integers: str = "") -> Callable[.
             raise TracerConversionError(
                 f"{name} at {caller()} needs the value of an integer traced by {self._trace.name}; {for_integers}"
             )
+        if self._trace.name == "jit":
+            raise TracerConversionError(
+                f"{name} at {caller()} needs the value of what jit records without computing it; {instead}"
+            )
         raise TracerConversionError(
             f"{name} at {caller()} would drop the derivative of a value traced by {self._trace.name}; {instead}"
         )

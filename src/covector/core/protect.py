@@ -61,7 +61,7 @@ def laid_out_like(x: np.ndarray[Any, Any], dtype: Any) -> np.ndarray[Any, Any]:
 
 
 def read_only(x: Any) -> Any:
-    """Return a read-only view of the array `x`, for code that has to leave it as it is; of a traced one a new handle."""
+    """Return a read-only view of the array `x`, for code that has to leave it alone; of a traced one a new handle."""
     if type(x) is not np.ndarray:
         return snapshot(x)
     view = x.view()

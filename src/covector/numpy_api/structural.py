@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dispatch import FUNCTIONS, as_operand
+from ..core.errors import TracerConversionError, caller
 from ..core.tracer import Tracer
 from ..core.views import layout, link_view
 from ..ops.indexing import slice_p
@@ -51,6 +52,11 @@ def _order(a: Any, order: str) -> str:
     if order not in ("A", "K"):
         raise ValueError(f"order must be one of 'C', 'F', 'A', or 'K' (got {order!r})")
     value = layout(a)
+    if value is None and isinstance(a, Tracer) and a._answers and a.ndim > 1:
+        raise TracerConversionError(
+            f"order={order!r} at {caller()} asks how an array traced by {a._trace.name} lies in memory, which is not "
+            f"recorded; use order='C' or order='F'"
+        )
     return "F" if value is not None and value.flags.fnc else "C"
 
 
@@ -89,6 +95,8 @@ def _is_view(a: Any, shape: tuple[int, ...]) -> bool:
 @implements(np.ravel, view=True)
 def ravel(a: Any, order: str = "C") -> Any:
     held = layout(a)
+    if order == "K" and held is None:
+        order = _order(a, order)
     if order == "K" and held is not None and held.ndim > 1:
         # Axes by decreasing stride, which is how NumPy walks through memory; ties keep their order.
         a = transpose(a, sorted(range(held.ndim), key=lambda i: -abs(held.strides[i])))

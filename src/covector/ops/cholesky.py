@@ -14,6 +14,7 @@ import numpy as np
 from ..core.cotangents import unbroadcast
 from ..core.primitive import Primitive, Routine
 from ..core.values import Aval, Shape
+from . import small_matrices as small
 from .eigenvalues import hermitian_samples
 from .families import batch_elementwise, general, like, transpose_term
 from .linalg import leading_axes, mH, real_dtype
@@ -163,7 +164,7 @@ cholesky_p = general(
     aval=lambda a: Aval(a.shape, a.dtype),
     batch=leading_axes(lambda: cholesky_p),
     keeps=False,
-    lower=Routine("cholesky"),
+    lower=Routine("cholesky", small.cholesky, small.fits),
     samples=hermitian_samples(),
     source=_SOURCE + "; only the lower triangle is read",
     numpy=(np.linalg.cholesky,),

@@ -10,6 +10,7 @@ import numpy as np
 from ..core.cotangents import unbroadcast
 from ..core.primitive import Primitive, Routine, Sample
 from ..core.values import Aval, Shape, dtype_of, shape_of
+from . import small_matrices as small
 from .contraction import contract_p, mT
 from .families import batch_elementwise, general, like
 from .samples import deferred, draw, sample
@@ -120,7 +121,7 @@ solve_p = Primitive(
     _solve_jvp,
     _solve_vjp,
     _solve_batch,
-    lower=Routine("solve"),
+    lower=Routine("solve", small.solve, small.fits),
     samples=[
         sample(well_conditioned((3, 3)), draw((3, 2)), label="3x3"),
         sample(well_conditioned((2, 2)), draw((3, 2, 1)), label="one matrix, stacked sides"),
@@ -154,7 +155,7 @@ inv_p = Primitive(
     _inv_vjp,
     leading_axes(lambda: inv_p),
     keeps=False,
-    lower=Routine("inv"),
+    lower=Routine("inv", small.inv, small.fits),
     samples=square_samples(),
     source="d(A⁻¹) = −A⁻¹ dA A⁻¹; Giles 2008, section 2.2.3",
     family="general",
@@ -293,7 +294,7 @@ det_p = Primitive(
     lambda ct, wanted, out, args: [_each(ct) * cofactor_p(args[0])],
     leading_axes(lambda: det_p),
     keeps_out=False,
-    lower=Routine("det"),
+    lower=Routine("det", small.det, small.fits),
     samples=[*square_samples(), sample(_SINGULAR, label="singular")],
     source="Jacobi's formula; Giles 2008, section 2.2.4, with cofactors in place of det·A⁻ᵀ",
     family="general",
@@ -323,7 +324,7 @@ slogdet_p = general(
     aval=lambda a: (Aval(a.shape[:-2], a.dtype), Aval(a.shape[:-2], real_dtype(a.dtype))),
     batch=leading_axes(lambda: slogdet_p),
     multiple=True,
-    lower=Routine("slogdet"),
+    lower=Routine("slogdet", small.slogdet, small.fits),
     samples=square_samples(),
     source="d log det A = tr(A⁻¹ dA): its real part moves log|det|, its imaginary part the phase",
     numpy=(np.linalg.slogdet,),

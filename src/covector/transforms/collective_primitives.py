@@ -55,7 +55,8 @@ def varies(x: Any, trace: BatchTrace, unknown: bool = True) -> bool:
             if trace in x.lanes:
                 return True
             if x.value is None:
-                return unknown and not x._trace.knows_lanes
+                recording: Any = x._trace
+                return unknown and not recording.knows_lanes
         x = x.value
     return False
 
