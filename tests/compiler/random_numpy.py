@@ -187,7 +187,7 @@ class _Author:
         axes = tuple([i for i in range(len(shape)) if self.chance(0.5)])
         other = self.one("X", "X[::-1]", "np.sin(X)", "Y", "X[:1]", f"np.zeros({shape})", "X[:0]")
         for word, means in (
-            *(("O", other), ("Z", "(X + 1j * Y)"), ("A", str(axis)), ("R", str(axes)), ("X", x), ("Y", y)),
+            *(("O", other), ("Z", "(X + Y * 1j)"), ("A", str(axis)), ("R", str(axes)), ("X", x), ("Y", y)),
             *(
                 ("W", f"v{len(self.lines)}"),
                 ("K", str(int(self.rng.integers(-5, 6)))),

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from compiler.as_python import agrees
 from numpy.testing import assert_array_equal
 
 import covector as cv
+from compiler.as_python import agrees
 
 A = np.arange(4.0)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from compiler.as_python import agrees, assert_alike
 
 import covector as cv
+from compiler.as_python import agrees, assert_alike
 
 A = np.arange(1.0, 5.0)
 F = np.arange(1, 5, dtype=np.float32)

@@ -272,3 +272,19 @@ def test_derivative_of_cholesky_is_that_of_the_formula(n: int, dtype: Any) -> No
         assert not np.triu(back, 1).any()
         one, two = np.sum(ct * want).real, np.sum(back * t).real
         assert abs(one - two) <= tolerance * np.abs(ct * want).sum()
+
+
+# --- products ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [16, 17, 70])
+def test_products_of_complex_numbers(n: int) -> None:
+    x = np.exp(1j * sides(n))
+    agree(np.prod, x, native=n <= 16)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("shape", [(20, 7), (300, 200), (1000, 17)])
+def test_vectors_times_matrices(shape: tuple[int, int], dtype: Any) -> None:
+    a, x, y = sides(*shape, dtype=dtype), sides(shape[0], dtype=dtype), sides(shape[1], dtype=dtype)
+    agree(lambda a, x, y: (x @ a, a @ y, a.T @ x, y[None] @ a.T, a.T @ x[:, None]), a, x, y)

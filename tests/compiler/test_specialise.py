@@ -61,8 +61,10 @@ def test_keys_tell_apart_what_needs_another_program() -> None:
     for v in values:
         assert static_key(v, place) == static_key(v.copy() if isinstance(v, np.ndarray) else v, place)
     assert static_key(float("nan"), place) == static_key(float("nan"), place)
-    with pytest.raises(TypeError, match="it is a set, which cannot be compared"):
-        static_key(set(), place)
+    assert static_key({1, 2}, place) == static_key({2, 1}, place) != static_key({1}, place)
+    assert static_key(slice(0, 2), place) == static_key(slice(0, 2), place) != static_key(slice(0, 3), place)
+    with pytest.raises(TypeError, match="it is a bytearray, which cannot be compared"):
+        static_key(bytearray(), place)
 
 
 def test_arguments_are_put_back_where_they_were() -> None:

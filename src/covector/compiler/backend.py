@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Executable", "executable"]
 
-_LONG = 2_000  # equations; of shorter programs every iteration is simplified, which can make faster loops, or none
+_LONG = 20_000  # equations from which rolling comes first: it takes less time than to simplify every iteration
+_LOOPS = 500  # equations that a rolled program may have; one with more may be rolled better as it was recorded
 
 
 class Executable:
@@ -98,11 +99,13 @@ class _Passes:
         from .simplify import simplify
 
         program = timed(seconds, "expand", run_passes, self.graph, [expand])
-        if len(program) > _LONG:
-            # To roll takes less time than to simplify every iteration.
-            program = timed(seconds, "roll", run_passes, program, [roll])
-        program = self.stages["simplified"] = timed(seconds, "simplify", run_passes, program, [simplify])
-        program = self.stages["rolled"] = timed(seconds, "roll again", run_passes, program, [roll])
+        # Loops of simplified iterations are faster; iterations are more alike as they were recorded.
+        first = [simplify, roll] if len(program) <= _LONG else [roll, simplify, roll]
+        short = timed(seconds, "simplify and roll", run_passes, program, first)
+        if len(short) > _LOOPS and len(program) <= _LONG:
+            other = timed(seconds, "roll and simplify", run_passes, program, [roll, simplify, roll])
+            short = min(short, other, key=len)
+        program = self.stages["simplified"] = short
         fused = self.stages["kernels"] = timed(seconds, "fuse", fuse, program)
         planned = timed(seconds, "plan", plan, fused, self.pairs(program))
         module: Module = timed(seconds, "emit", emit, planned, self.threads)

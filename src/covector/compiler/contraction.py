@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..core.graph import Var
 from .definitions import Dot, Map, Reduce
 from .dot import dot_call
 from .operations import Unsupported
@@ -13,6 +14,7 @@ __all__ = ["contraction"]
 
 _UNROLLED = 16  # longest sum that is written out
 _THIN = 64  # elements of a small matrix that a long one is multiplied with in loops
+_ACROSS = 1 << 14  # entries from which BLAS is faster at products of a vector with the columns of a matrix
 _SMALL = 8**3  # multiplications up to which BLAS costs more than it brings
 
 
@@ -54,6 +56,15 @@ def contraction(b: Any, x: Any, y: Any, spec: Any) -> Map | Reduce | Dot:
     thin = depth * min(rows, columns) <= _THIN
     if depth <= _UNROLLED and (rows * columns * depth <= _SMALL or thin):
         return b.map(written_out, cost=2 * depth)
+    if min(rows, columns) == 1 == stack and b.out.dtype.kind == "f" and _read_across(b, x, i, y, j, summed):
+        return dot_call(b, x, y, spec, sizes) or b.reduce("add", extent, term, cost=1)
     if min(rows, columns) <= 1 or b.out.dtype.kind not in "fc" or stack * rows * columns * depth <= _SMALL:
         return b.reduce("add", extent, term, cost=1)
     return dot_call(b, x, y, spec, sizes) or b.reduce("add", extent, term, cost=1)
+
+
+def _read_across(b: Any, x: Any, i: Any, y: Any, j: Any, summed: Any) -> bool:
+    """Whether the larger operand is a stored matrix that our loops would read down its columns."""
+    matrix, labels = (x, i) if x.size > y.size else (y, j)
+    given = type(matrix.x) is Var and matrix.x.index not in b.lowered.made_by
+    return given and matrix.ndim == 2 and matrix.size >= _ACROSS and labels[0] in summed and labels[1] not in summed

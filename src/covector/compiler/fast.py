@@ -65,7 +65,7 @@ def fast_call(variants: Variants, found: Found, given: Arguments) -> Callable[..
     native = spec.executable.direct()
     names, checks = [], []
     for name, x in zip(leaves, given.leaves, strict=True):
-        check, value = _check(w, name, x)
+        check, value = _check(w, name, x, native is not None)
         names.append(value)
         # An array of no dimensions and a number are the same to machine code, and not to NumPy.
         if native is not None and type(x) is _ndarray and x.ndim and x.dtype.isnative:
@@ -158,14 +158,17 @@ def _write_flattening(w: _Writer, given: Arguments) -> list[str]:
     return names
 
 
-def _check(w: _Writer, name: str, x: Any) -> tuple[str, str]:
-    """The condition that the leaf `name` is of the kind of `x`, and the expression of the array to compute with."""
+def _check(w: _Writer, name: str, x: Any, as_it_is: bool) -> tuple[str, str]:
+    """The condition that the leaf `name` is of the kind of `x`, and the expression of what to compute with.
+
+    Machine code reads floats `as_it_is`; whoever else computes wants arrays.
+    """
     if type(x) is _ndarray:
         shape = f"{name}.shape == {x.shape!r}" if x.ndim else f"not {name}.ndim"
         check = f"type({name}) is ndarray and {name}.dtype is {w.constant(x.dtype)} and {shape}"
         return check, name if x.dtype.isnative else f"{name}.astype({w.constant(x.dtype.newbyteorder('='))})"
-    number = type(x) in (float, np.float64)  # which machine code reads as they are
-    value = name if number else f"asarray({name}, {w.constant(dtype_of(x))})"
+    plain = as_it_is and type(x) in (float, np.float64)
+    value = name if plain else f"asarray({name}, {w.constant(dtype_of(x))})"
     return f"type({name}) is {w.constant(type(x))}", value
 
 

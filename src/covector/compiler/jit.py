@@ -314,9 +314,7 @@ def jit(
             inline=inline,
         )
     if isinstance(fun, staticmethod | classmethod):
-        method: Any = JitFunction(
-            fun.__func__, static_argnums, static_argnames, donate_argnums, threads, inline
-        )
+        method: Any = JitFunction(fun.__func__, static_argnums, static_argnames, donate_argnums, threads, inline)
         return type(fun)(method)
     check_callable(fun, "jit")
     if isinstance(fun, JitFunction):

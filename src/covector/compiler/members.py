@@ -147,6 +147,16 @@ class ClassMembers:
                     if child is not None:
                         node.members.append((key, member, child))
 
+    def follow_class(self, kind: type, label: str) -> None:
+        """Follow everything in the class `kind`, which code may make objects of."""
+        reach = self._reach
+        for base in user_classes(kind):
+            for key, member in list(vars(base).items()):
+                for fun in functions_of(member):
+                    reach.member(f"{label}.{key}", fun, True)
+                if is_class_data(member):
+                    reach.visit(member, f"{reach.constant(base)}.__dict__[{key!r}]", f"{label}.{key}", True, False)
+
     def check(self, kind: type, names: set[str]) -> None:
         """Compare those members of the class `kind` that are named or make its objects."""
         for base in user_classes(kind):

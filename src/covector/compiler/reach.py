@@ -19,8 +19,7 @@ import numpy as np
 from ..core.tracer import Tracer
 from .kinds import REPLACED
 from .libraries import is_core_module, is_library_code, is_library_module, is_numpys, names_in
-from .members import CONTAINERS, ClassMembers, functions_of, has_attributes, is_class_data, is_object, slots_of
-from .members import user_classes
+from .members import CONTAINERS, ClassMembers, has_attributes, is_object, slots_of
 from .sameness import contents, is_data, same, same_contents, snapshot
 
 __all__ = ["Node", "Reach", "TooMuchError"]
@@ -363,12 +362,7 @@ class Reach:
     def _class(self, node: Node, label: str, watch: bool, fresh: bool) -> None:
         self.check(f"{node.variable} is not {self.constant(node.value)}", label)
         self._classes.append(node.value)
-        for base in user_classes(node.value):
-            for key, member in list(vars(base).items()):
-                for fun in functions_of(member):
-                    self.member(f"{label}.{key}", fun, True)
-                if is_class_data(member):
-                    self.visit(member, f"{self.constant(base)}.__dict__[{key!r}]", f"{label}.{key}", True, False)
+        ClassMembers(self).follow_class(node.value, label)
 
     # --- what code can reach by attributes: members of the classes of objects, and of modules -------------------------
 

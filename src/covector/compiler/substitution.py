@@ -220,7 +220,7 @@ class Substitution:
         if isinstance(old, property):
             return property(new, old.fset, old.fdel, old.__doc__)
         if isinstance(old, staticmethod | classmethod):
-            jitted = old.__func__
+            jitted: Any = old.__func__
             return type(old)(new if type(jitted) is FunctionType else jitted.replaced(new))
         if isinstance(old, functools.cached_property):
             return property(new)

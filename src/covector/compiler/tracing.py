@@ -7,7 +7,7 @@ the right one for all arguments that give the same answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -26,7 +26,7 @@ from ..transforms.vmap import named_axes
 from .answers import Lazy, Step, given
 from .calls_axes import is_lane, lanes_after
 from .guards import Guard, question
-from .tracers import NOWHERE, JitArray, JitNumber, JitPoint, JitScalar, JitTracer
+from .tracers import JitArray, JitNumber, JitPoint, JitScalar, JitTracer
 
 __all__ = ["JitScalar", "JitTrace", "JitTracer"]
 

@@ -193,7 +193,7 @@ class Variants:
             raised = isinstance(error, UncachedError) and error.raised
         out = self.call_eagerly(given)
         if refusal is not None:
-            if raised:
+            if raised and isinstance(refusal, Exception):
                 environment.refused[given.key] = refusal  # Python alone can do it
             self._limits.warn_of_refusal(refusal)
         return out, None
