@@ -67,7 +67,7 @@ def test_a_class_that_is_not_registered_may_go_in_but_not_out() -> None:
         a: Any
 
     assert_array_equal(cv.jit(lambda s: s.a * 2)(State(A)), A * 2)
-    with pytest.raises(TypeError, match="output .* State; expected an array.*register_pytree_node"):
+    with pytest.raises(TypeError, match="output .*State; expected an array.*register_pytree_node"):
         cv.jit(lambda x: State(x))(A)
 
 

@@ -18,7 +18,7 @@ B = np.array([1.0, 2.0, 3.0, 4.0])
 
 
 def test_and_or_not_decide_as_in_python() -> None:
-    agrees(lambda x: x * 2 if x[0] > 1 and x[1] < 0 or not x[3] else x, A, B, -A)
+    agrees(lambda x: x * 2 if (x[0] > 1 and x[1] < 0) or not x[3] else x, A, B, -A)
 
 
 def test_chained_comparisons() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -238,15 +237,3 @@ def test_context_managers_and_locks() -> None:
             return 1 / x
 
     agrees(f, A, A + 9)
-
-
-def test_no_error_keeps_a_traced_value_alive() -> None:
-    def f(x: Any) -> Any:
-        raise ValueError("no")
-
-    references = []
-    for _ in range(3):
-        with pytest.raises(ValueError, match="no"):
-            cv.jit(f)(A)
-        references.append(sys.getrefcount(A))
-    assert references[0] == references[-1]

@@ -32,6 +32,12 @@ CONTAINERS = (list, tuple, dict, OrderedDict, defaultdict, deque)
 """Types of containers of which items are followed."""
 
 _NAMES = (
+    "doc",
+    "annotations",
+    "slots",
+    "match_args",
+    "firstlineno",
+    "static_attributes",
     "init",
     "new",
     "repr",
@@ -46,7 +52,7 @@ _NAMES = (
     "init_subclass",
 ) + ("class_getitem", "setattr", "delattr", "format", "sizeof", "dir", "post_init", "replace", "copy", "deepcopy")
 _UNUSED = frozenset(f"__{name}__" for name in _NAMES)
-"""Methods that run when an object is made or shown, not when it is used."""
+"""Notes, and methods that run when an object is made or shown, not when it is used."""
 
 
 def is_object(x: Any) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import math
+from . import integers, math
 from .nodes import Complex, Node, Nodes, type_of
 
 __all__ = ["Unsupported", "Value", "apply", "convert", "has_operation", "select"]
@@ -130,65 +130,13 @@ def _harmless(p: Node) -> bool:
     return p.type[0] != "f" or (p.op == "cast" and p.args[0].type[0] != "f")
 
 
-def _remainder(S: Nodes, x: Node, y: Node) -> Node:
-    zero = S.const(0, x.type)
-    if x.type[0] == "f":
-        m = S.make("rem", x.type, x, y)
-        other = S.compare("ne", _signbit(S, m), _signbit(S, y))
-        moved = S.select(other, S.add(m, y), m)
-        return S.select(S.compare("eq", m, zero), S.make("copysign", x.type, zero, y), moved)
-    _need_integer(x)
-    safe, none = _safe_divisor(S, x, y)
-    m = S.make("rem", x.type, x, safe)
-    if x.type[0] == "i":
-        other = S.compare("lt", S.make("xor", x.type, m, safe), zero)
-        m = S.select(S.both(other, S.compare("ne", m, zero)), S.add(m, safe), m)
-    return S.select(none, zero, m)
+def _division(name: str, whole: Callable[..., Node]) -> Callable[..., Node]:
+    def divide(S: Nodes, x: Node, y: Node) -> Node:
+        if x.type == "b1":
+            raise Unsupported("division of truths")
+        return S.call(name, x, y) if x.type[0] == "f" else whole(S, x, y)
 
-
-def _need_integer(x: Node) -> None:
-    if x.type[0] not in "iu":
-        raise Unsupported("integers")
-
-
-def _safe_divisor(S: Nodes, x: Node, y: Node) -> tuple[Node, Node]:
-    """A divisor that does not trap, and whether it stands for one that has no quotient (zero; -1 for the least)."""
-    none = S.compare("eq", y, S.const(0, y.type))
-    if y.type[0] == "i":
-        minus = S.compare("eq", y, S.const(-1, y.type))
-        least = S.compare("eq", x, S.const(-(1 << (8 * int(y.type[1:]) - 1)), y.type))
-        return S.select(S.either(none, S.both(minus, least)), S.const(1, y.type), y), none
-    return S.select(none, S.const(1, y.type), y), none
-
-
-def _floor_divide(S: Nodes, x: Node, y: Node) -> Node:
-    zero = S.const(0, x.type)
-    if x.type[0] == "f":
-        m = S.make("rem", x.type, x, y)
-        moved = S.both(S.compare("ne", m, zero), S.compare("ne", _signbit(S, m), _signbit(S, y)))
-        q = S.make("div", x.type, S.sub(x, m), y)
-        q = S.select(moved, S.sub(q, S.const(1, x.type)), q)
-        down = S.unary("floor", q)
-        down = S.select(S.compare("lt", S.const(0.5, x.type), S.sub(q, down)), S.add(down, S.const(1, x.type)), down)
-        plain = S.make("div", x.type, x, y)
-        out = S.select(S.compare("eq", q, zero), S.make("copysign", x.type, zero, plain), down)
-        return S.select(S.compare("eq", y, zero), plain, out)
-    _need_integer(x)
-    safe, none = _safe_divisor(S, x, y)
-    q = S.make("div", x.type, x, safe)
-    if x.type[0] == "i":
-        m = S.make("rem", x.type, x, safe)
-        other = S.compare("lt", S.make("xor", x.type, m, safe), zero)
-        q = S.select(S.both(other, S.compare("ne", m, zero)), S.sub(q, S.const(1, x.type)), q)
-    return S.select(none, zero, q)
-
-
-def _fmod(S: Nodes, x: Node, y: Node) -> Node:
-    if x.type[0] == "f":
-        return S.make("rem", x.type, x, y)
-    _need_integer(x)
-    safe, none = _safe_divisor(S, x, y)
-    return S.select(none, S.const(0, x.type), S.make("rem", x.type, x, safe))
+    return divide
 
 
 def _heaviside(S: Nodes, x: Node, h: Node) -> Node:
@@ -312,9 +260,9 @@ TABLE: dict[str, tuple[str, Callable[..., Any] | None, Callable[..., Any] | None
     "square": ("out", lambda S, x: S.mul(x, x), _csquare),
     "sqrt": ("out", lambda S, x: S.unary("sqrt", x), None),
     "root": ("out", lambda S, x: S.unary("sqrt", x), None),
-    "remainder": ("out", _remainder, None),
-    "fmod": ("out", _fmod, None),
-    "floor_divide": ("out", _floor_divide, None),
+    "remainder": ("out", _division("remainder", integers.remainder), None),
+    "fmod": ("out", _division("fmod", integers.fmod), None),
+    "floor_divide": ("out", _division("floor_divide", integers.floor_divide), None),
     "maximum": ("out", _maximum, None),
     "minimum": ("out", _minimum, None),
     "at_least": ("out", _maximum, None),

@@ -92,6 +92,7 @@ class Reach:
         self._instances: list[tuple[Node, type]] = []
         self._modules: list[tuple[Node, str, bool, str]] = []
         self._classes: list[type] = []
+        self._certain: set[str] = set()
         self._done: set[Any] = set()
         self._count = 0
         self.builtins = False
@@ -166,6 +167,8 @@ class Reach:
         if isinstance(x, ModuleType) and is_library_module(x):
             return None
         name = self._variable(expression)
+        if self._constants.get(expression) is x:
+            self._certain.add(name)
         if is_numpys(x):
             self.check(f"{name} is not {self.constant(x)}", label)
             return Node("numpy", x, name)
@@ -258,7 +261,7 @@ class Reach:
         code = fun.__code__
         if fresh:
             self.check(f"{name}.__code__ is not {self.constant(code)}", label)
-        elif name != "v1":
+        elif name != "v1" and name not in self._certain:
             self.check(f"{name} is not {self.constant(fun)}", label)
         for i, (variable, cell) in enumerate(zip(code.co_freevars, fun.__closure__ or (), strict=True)):
             try:
