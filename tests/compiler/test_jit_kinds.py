@@ -179,3 +179,14 @@ def test_orders_of_memory_are_numpys() -> None:
         with pytest.warns(RuntimeWarning, match="lies in memory"):
             assert_alike(cv.jit(f)(fortran), f(fortran))
     assert_alike(cv.jit(lambda x: x.ravel("F"))(fortran), fortran.ravel("F"))
+
+
+def test_arrays_made_of_numbers_are_arrays() -> None:
+    for f in (np.copy, np.squeeze, np.transpose, lambda s: np.broadcast_to(s, ())):
+        agrees(lambda x, s: (x * f(s), f(s)), (F, 2.5))  # noqa: B023
+        agrees(lambda s: f(s), np.float64(2.5))  # noqa: B023
+        agrees(lambda s: f(s), np.array(2.5))  # noqa: B023
+    agrees(lambda x, s: (x * np.asarray(s), np.asarray(s)), (F, 2.5))
+    agrees(lambda x, s: (x * np.array(s), np.array(s)), (F, 2.5))
+    agrees(lambda s: np.asarray(s), np.float64(2.5))
+    agrees(lambda s: np.asarray(s), np.array(2.5))

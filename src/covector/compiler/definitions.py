@@ -35,6 +35,12 @@ class Definition:
     var: Var
     reads: list[Var]
 
+    def __repr__(self) -> str:
+        equation = getattr(self, "equation", None)
+        what = f"call of {equation.primitive}" if isinstance(self, Host) else type(self).__name__.lower()
+        made = getattr(self, "vars", [self.var])
+        return f"{what} -> {', '.join(f'{v}:{v.aval}' for v in made)}"
+
 
 class Map(Definition):
     """Each element by itself: ``rule(*index) -> value``.

@@ -297,7 +297,9 @@ def emit(p: Plan, threads: int | None = None) -> Module:
     release = p.work > _RELEASE
     inputs_ = [v.aval for v in p.fused.lowered.graph.inputs]
     if layout() is not None:
-        entry += "\n" + entry_text(inputs_, len(p.outputs), p.arena, module.parallel, release)
+        entry += "\n" + entry_text(
+            inputs_, len(p.outputs), len(module.constants), p.arena, module.parallel, release
+        )
     known = {line.split("@")[1].split("(")[0] for line in module.declared}
     library = functions.module(sorted(module.wanted), declared=known) if module.wanted else ""
     module.text = "\n".join(

@@ -24,6 +24,7 @@ MISMATCH = -2
 
 _CONTIGUOUS = 0x0101  # NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED
 _FASTCALL = 0x0080
+_FEW = 12  # inputs whose checks are written out one by one
 ON_STACK = 1 << 16
 """Bytes of temporary arrays up to which a program keeps them on the stack."""
 
@@ -72,12 +73,25 @@ def _holds(where: Layout, x: Any) -> bool:
 
 
 def context(inputs: Sequence[Aval], constants: Sequence[Any], host: int) -> Any:
-    """The table that the function reads: host callback, known types, one dtype per input, constants."""
+    """The table that the function reads: host callback, known types, one dtype per input, constants, shapes."""
     head = [host, id(np.ndarray), id(float), id(np.float64)]
-    return np.array([*head, *[id(a.dtype) for a in inputs], *[c.ctypes.data for c in constants]], np.uint64)
+    shapes: list[int] = []
+    if len(inputs) > _FEW:
+        most = max([a.ndim for a in inputs])
+        for a in inputs:
+            shapes += [a.ndim, _may_be_number(a), *a.shape, *[0] * (most - a.ndim)]
+    dtypes = [id(a.dtype) for a in inputs]
+    return np.array([*head, *dtypes, *[c.ctypes.data for c in constants], *shapes], np.uint64)
 
 
-def entry_text(inputs: Sequence[Aval], outputs: int, arena: int, parallel: bool, release: bool) -> str:
+def _may_be_number(aval: Aval) -> bool:
+    """Whether a Python float will do: it is its own memory."""
+    return not aval.shape and aval.dtype == np.float64
+
+
+def entry_text(
+    inputs: Sequence[Aval], outputs: int, constants: int, arena: int, parallel: bool, release: bool
+) -> str:
     """IR of ``PyObject *cv.call(PyObject *self, PyObject **args, ssize_t n)``.
 
     The arguments are the inputs and the arrays of outputs; if the temporary arrays do not fit on the stack or loops
@@ -88,9 +102,10 @@ def entry_text(inputs: Sequence[Aval], outputs: int, arena: int, parallel: bool,
     assert where is not None
     w = _Lines()
     table = w.load("ptr", w.offset("%self", where.data))
-    pointers = []
-    for k, aval in enumerate(inputs):
-        pointers.append(_checked(w, where, table, k, aval))
+    if len(inputs) > _FEW:
+        pointers = _checked_by_loop(w, where, table, inputs, constants)
+    else:
+        pointers = [_checked(w, where, table, k, aval) for k, aval in enumerate(inputs)]
     for k in range(len(inputs), len(inputs) + outputs):
         pointers.append(w.load("ptr", w.offset(w.load("ptr", w.offset("%args", 8 * k)), where.data)))
     count = "1"
@@ -147,8 +162,7 @@ def _checked(w: _Lines, where: Layout, table: str, k: int, aval: Aval) -> str:
     x = w.load("ptr", w.offset("%args", 8 * k))
     kind = w.load("ptr", w.offset(x, 8))
     is_array = w.put(f"icmp eq ptr {kind}, {w.load('ptr', w.offset(table, 8))}")
-    if not aval.shape and aval.dtype == np.float64:
-        # A number is its own memory.
+    if _may_be_number(aval):
         plain = w.put(f"icmp eq ptr {kind}, {w.load('ptr', w.offset(table, 16))}")
         numpy = w.put(f"icmp eq ptr {kind}, {w.load('ptr', w.offset(table, 24))}")
         number = w.put(f"or i1 {plain}, {numpy}")
@@ -163,7 +177,7 @@ def _checked(w: _Lines, where: Layout, table: str, k: int, aval: Aval) -> str:
     flags = w.put(f"and i32 {w.load('i32', w.offset(x, where.flags))}, {_CONTIGUOUS}")
     w.require(w.put(f"icmp eq i32 {flags}, {_CONTIGUOUS}"))
     data = w.load("ptr", w.offset(x, where.data))
-    if aval.shape or aval.dtype != np.float64:
+    if not _may_be_number(aval):
         return data
     value = f"%value{k}"
     w.lines += [f"br label %got{k}", f"number{k}:"]
@@ -171,6 +185,96 @@ def _checked(w: _Lines, where: Layout, table: str, k: int, aval: Aval) -> str:
     last = next(line for line in reversed(w.lines[:-3]) if line.endswith(":"))[:-1]
     w.lines += [f"br label %got{k}", f"got{k}:", f"%data{k} = phi ptr [ {data}, %{last} ], [ {value}, %number{k} ]"]
     return f"%data{k}"
+
+
+_LOOP = """
+  br label %next
+next:
+  %k = phi i64 [ 0, %{before} ], [ %k1, %found ]
+  %xs = getelementptr inbounds ptr, ptr %args, i64 %k
+  %x = load ptr, ptr %xs
+  %kinds = getelementptr inbounds i8, ptr %x, i64 8
+  %kind = load ptr, ptr %kinds
+  %far = mul nsw i64 %k, {stride}
+  %about = getelementptr inbounds i64, ptr {shapes}, i64 %far
+  %rank = load i64, ptr %about
+  %numbers = getelementptr inbounds i64, ptr %about, i64 1
+  %number = load i64, ptr %numbers
+  %plain = icmp eq ptr %kind, {float}
+  %numpy = icmp eq ptr %kind, {float64}
+  %either = or i1 %plain, %numpy
+  %asked = icmp ne i64 %number, 0
+  %taken = and i1 %asked, %either
+  %itself = getelementptr inbounds i8, ptr %x, i64 {number}
+  br i1 %taken, label %found, label %array
+array:
+  %is = icmp eq ptr %kind, {ndarray}
+  br i1 %is, label %typed, label %mismatch
+typed:
+  %dtypes = getelementptr inbounds ptr, ptr {dtypes}, i64 %k
+  %wanted = load ptr, ptr %dtypes
+  %given = getelementptr inbounds i8, ptr %x, i64 {dtype}
+  %has = load ptr, ptr %given
+  %same = icmp eq ptr %wanted, %has
+  br i1 %same, label %ranked, label %mismatch
+ranked:
+  %ranks = getelementptr inbounds i8, ptr %x, i64 {rank}
+  %short = load i32, ptr %ranks
+  %long = zext i32 %short to i64
+  %fits = icmp eq i64 %long, %rank
+  br i1 %fits, label %laid, label %mismatch
+laid:
+  %bits = getelementptr inbounds i8, ptr %x, i64 {flags}
+  %bit = load i32, ptr %bits
+  %kept = and i32 %bit, {contiguous}
+  %good = icmp eq i32 %kept, {contiguous}
+  %lengths = getelementptr inbounds i8, ptr %x, i64 {shape}
+  %length = load ptr, ptr %lengths
+  %datas = getelementptr inbounds i8, ptr %x, i64 {data}
+  %data = load ptr, ptr %datas
+  br i1 %good, label %axis, label %mismatch
+axis:
+  %i = phi i64 [ 0, %laid ], [ %i1, %equal ]
+  %more = icmp slt i64 %i, %rank
+  br i1 %more, label %compare, label %found
+compare:
+  %ours = getelementptr inbounds i64, ptr %length, i64 %i
+  %our = load i64, ptr %ours
+  %i2 = add nsw i64 %i, 2
+  %theirs = getelementptr inbounds i64, ptr %about, i64 %i2
+  %their = load i64, ptr %theirs
+  %match = icmp eq i64 %our, %their
+  br i1 %match, label %equal, label %mismatch
+equal:
+  %i1 = add nsw i64 %i, 1
+  br label %axis
+found:
+  %where = phi ptr [ %itself, %next ], [ %data, %axis ]
+  %slot = getelementptr inbounds ptr, ptr %pointers, i64 %k
+  store ptr %where, ptr %slot
+  %k1 = add nsw i64 %k, 1
+  %done = icmp eq i64 %k1, {count}
+  br i1 %done, label %checked, label %next
+checked:"""
+
+
+def _checked_by_loop(w: _Lines, where: Layout, table: str, inputs: Sequence[Aval], constants: int) -> list[str]:
+    """Check many arguments with the same instructions; return the pointers to their data."""
+    n = len(inputs)
+    w.head.append(f"%pointers = alloca [{n} x ptr]")
+    w.lines += ["br label %start", "start:"]
+    names = {
+        "float": w.load("ptr", w.offset(table, 16)),
+        "float64": w.load("ptr", w.offset(table, 24)),
+        "ndarray": w.load("ptr", w.offset(table, 8)),
+        "dtypes": w.offset(table, 32),
+        "shapes": w.offset(table, 8 * (4 + n + constants)),
+    }
+    stride = 2 + max([a.ndim for a in inputs])
+    w.lines += _LOOP.format(
+        before="start", count=n, stride=stride, contiguous=_CONTIGUOUS, **names, **where._asdict()
+    ).splitlines()[1:]
+    return [w.load("ptr", w.offset("%pointers", 8 * k)) for k in range(n)]
 
 
 class _Method(ctypes.Structure):

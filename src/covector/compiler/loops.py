@@ -123,7 +123,8 @@ class Kernel:
 
     def __repr__(self) -> str:
         names = ", ".join(f"{v}:{v.aval}" for v, _ in self.roots)
-        return f"kernel[{' x '.join(map(str, self.space))}{' lanes' if self.lanes else ''}] -> {names}"
+        loops = " x ".join(map(str, self.space)) or "no loop"
+        return f"kernel[{loops}{', lanes' if self.lanes and self.space else ''}] -> {names}"
 
     def body(self, enter: Callable[[Scope], None], inline: Callable[[Var], Any]) -> list[Box]:
         """Return the loop nests that together compute the roots.

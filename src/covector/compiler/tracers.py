@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.dispatch import array_function
 from ..core.graph import GraphTracer, Var
 from ..core.primitive import PRIMITIVES
 from ..core.surface import TracedArray, TracedNumber
@@ -20,6 +21,9 @@ __all__ = ["NOWHERE", "JitArray", "JitNumber", "JitPoint", "JitScalar", "JitTrac
 
 NOWHERE: frozenset[Trace] = frozenset()
 _PYTHON = {"b": bool, "i": int, "u": int, "f": float, "c": complex}
+_MAKE_ARRAYS = frozenset((np.copy, np.broadcast_to))
+_MAKE_ARRAYS_OF_PYTHONS = frozenset((np.squeeze, np.transpose))
+"""Functions of a number that return arrays of no dimensions; the latter return NumPy's numbers as they are."""
 _LARGEST = 9.2e18
 """Integers beyond this do not fit into 64 bits, or nearly so."""
 
@@ -77,9 +81,23 @@ class JitNumber(TracedNumber, JitTracer):
     def __complex__(self) -> complex:  # type: ignore[override]
         return complex(self._number("complex"))
 
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        out = array_function(self, func, types, args, kwargs)
+        makes = func in _MAKE_ARRAYS or (func in _MAKE_ARRAYS_OF_PYTHONS and type(self) is JitScalar)
+        return out._as_array() if makes and isinstance(out, JitNumber) else out
+
+    def _as_array(self) -> Tracer:
+        out: Any = self
+        if type(self) is JitNumber or type(self) is JitScalar:
+            trace: Any = self._trace
+            out = trace.make(self._var, self._lazy)
+            out.lanes = self.lanes
+            out.__class__ = JitPoint
+        return out
+
 
 class JitPoint(JitNumber):
-    """An array of no dimensions that is an argument: it can be written to, as ``x += 1`` does."""
+    """An array of no dimensions, an argument or made of a number: it can be written to, as ``x += 1`` does."""
 
     __slots__ = ()
     _is_array = True

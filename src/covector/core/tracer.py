@@ -123,6 +123,10 @@ class Tracer:
         """Return another handle onto the same value, unaffected by later changes of this one."""
         raise NotImplementedError
 
+    def _as_array(self) -> Tracer:
+        """Return a value of no dimensions as an array, where number and array are told apart."""
+        return self
+
     def constant(self) -> Any:
         """Return the value as other traces shall keep it."""
         return self.clone()

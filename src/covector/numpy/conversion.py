@@ -103,7 +103,8 @@ def _read_only(plain: Any) -> Any:
 def _make(x: Any, dtype: Any, copy: Any, order: str | None, **options: Any) -> Any:
     if isinstance(x, Tracer):
         _no_objects(dtype)
-        return _converted(x, dtype, copy, order, fresh=False)
+        out = _converted(x, dtype, copy, order, fresh=False)
+        return out if out.ndim else out._as_array()
     try:
         new = np.array(x, dtype, copy=copy, order=order, **options)  # type: ignore[arg-type]
     except TracerConversionError:
