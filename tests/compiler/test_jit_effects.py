@@ -244,6 +244,18 @@ def test_a_function_that_raises_leaves_nothing_behind() -> None:
     assert seen == [1, 1]
 
 
+def test_errors_of_the_system_are_not_tried_again() -> None:
+    seen: list[int] = []
+
+    def f(x: Any) -> Any:
+        seen.append(1)
+        raise TimeoutError("late")
+
+    with pytest.raises(TimeoutError, match="late"):
+        cv.jit(f)(A)
+    assert seen == [1]
+
+
 def test_what_only_python_can_do_runs_as_python() -> None:
     with pytest.warns(RuntimeWarning, match="cannot be recorded: .*descriptor"):
         assert cv.jit(np.ndarray.sum)(A) == 6

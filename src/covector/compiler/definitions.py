@@ -209,3 +209,6 @@ class Check:
         self.size = size
         self.axis = axis
         self.failure = failure
+
+    def __repr__(self) -> str:
+        return f"check of {self.least} and {self.most}"

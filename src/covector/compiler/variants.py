@@ -345,6 +345,8 @@ class Variants:
                 return substituted(True, integers=True)
         except SideEffectError as error:
             self._has_effect(reach, str(error), is_new=error.is_new)
+        except OSError:
+            raise
         except Exception:
             if first is not None:
                 return first
@@ -371,8 +373,8 @@ class Variants:
 def _call(given: Arguments, fun: Any, leaves: list[Any], fixed: Sequence[Any]) -> Any:
     try:
         return given.call(fun, leaves, fixed)
-    except CovectorError:
-        raise
+    except (CovectorError, OSError):
+        raise  # a timeout, say, which is not to happen a second time
     except Exception as error:
         raise _RaisedError from error
 
