@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import scipy.special
 
-from covector.compiler import llvm
 from covector.compiler.math import FUNCTIONS, module
+from covector.compiler.native import llvm
 
 from .references.ulp import largest_error, points_of
 from .references.values import VALUES, Truth

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import errors, numpy_api, ops, tree
 from .compiler.jit import jit
-from .compiler.threads import threads
+from .compiler.native.threads import threads
 from .errors import (
     ConcretizationError,
     CovectorError,

@@ -87,7 +87,7 @@ def cache(parsers: Parsers) -> None:
     parser.add_argument("action", choices=("info", "clear"), help="say where it is and what it holds, or remove that")
 
     def run(arguments: argparse.Namespace) -> int:
-        from .compiler.cache import Cache
+        from .compiler.disk.cache import Cache
 
         store = Cache()
         if arguments.action == "info":

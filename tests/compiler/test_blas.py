@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from covector.compiler import blas, llvm
+from covector.compiler.linalg import blas
+from covector.compiler.native import llvm
 
 INTEGER = {32: (np.int32, "i32"), 64: (np.int64, "i64")}
 

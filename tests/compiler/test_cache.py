@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from covector.compiler import cache, folder
-from covector.compiler.cache import Cache
+from covector.compiler.disk import cache, folder
+from covector.compiler.disk.cache import Cache
 
 A, B = "a" * 64, "b" * 64
 posix = pytest.mark.skipif(not folder.POSIX, reason="needs owners and permission bits")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from covector.compiler import cache, llvm
-from covector.compiler.cache import Cache
+from covector.compiler.disk import cache
+from covector.compiler.disk.cache import Cache
+from covector.compiler.native import llvm
 
 A = "a" * 64
 

@@ -19,8 +19,8 @@ from numpy import array as make_array
 from numpy.testing import assert_allclose, assert_array_equal
 
 import covector as cv
-from covector.compiler.closures import Environment
-from covector.compiler.reach import TooMuchError
+from covector.compiler.tracing.closures import Environment
+from covector.compiler.tracing.reach import TooMuchError
 
 X = np.array([0.5, -1.0, 2.0])
 

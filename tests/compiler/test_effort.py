@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from covector.compiler.effort import level_of
-from covector.compiler.expand import expand
-from covector.compiler.fuse import fuse
-from covector.compiler.plan import Plan, plan
-from covector.compiler.roll import roll
-from covector.compiler.simplify import simplify
+from covector.compiler.loops.fuse import fuse
+from covector.compiler.loops.plan import Plan, plan
+from covector.compiler.native.effort import level_of
+from covector.compiler.passes.expand import expand
+from covector.compiler.passes.roll import roll
+from covector.compiler.passes.simplify import simplify
 from covector.core.graph import record
 from covector.core.values import aval_of
 

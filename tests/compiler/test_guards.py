@@ -12,7 +12,7 @@ import scipy.ndimage
 from numpy.testing import assert_allclose, assert_array_equal
 
 import covector as cv
-from covector.compiler.guards import Guard
+from covector.compiler.tracing.guards import Guard
 
 X = np.array([3.0, -1.0, 2.0, 0.0])
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from covector.compiler import llvm
+from covector.compiler.native import llvm
 
 WIDE = 'attributes #0 = { nounwind "prefer-vector-width"="512" }'
 

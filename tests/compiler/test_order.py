@@ -11,12 +11,12 @@ import pytest
 import covector
 from compiler.loops import LOOPS, transformed
 from covector.compiler.backend import executable
-from covector.compiler.bodies import merged
-from covector.compiler.check import check
-from covector.compiler.collection import rare_collection
-from covector.compiler.expand import expand
-from covector.compiler.roll import roll
-from covector.compiler.simplify import simplify
+from covector.compiler.passes.bodies import merged
+from covector.compiler.passes.check import check
+from covector.compiler.passes.expand import expand
+from covector.compiler.passes.roll import roll
+from covector.compiler.passes.simplify import simplify
+from covector.compiler.tracing.collection import rare_collection
 from covector.control.loop import loop_p
 from covector.core.graph import Graph, abstract, record
 from covector.core.primitive import PRIMITIVES

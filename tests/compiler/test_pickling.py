@@ -13,8 +13,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import covector as cv
-from covector.compiler.calls_key import structure_key
-from covector.compiler.calls_program import Program
+from covector.compiler.calls.key import structure_key
+from covector.compiler.calls.program import Program
 from covector.compiler.jit import JitFunction, jit
 from covector.core.graph import Equation, Graph, Var, record
 from covector.core.primitive import PRIMITIVES

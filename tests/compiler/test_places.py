@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from covector.compiler.places import compose, disjoint, index_of, selected_shape, selection, within
+from covector.compiler.passes.places import compose, disjoint, index_of, selected_shape, selection, within
 
 SHAPES = st.lists(st.integers(1, 5), min_size=1, max_size=3).map(tuple)
 

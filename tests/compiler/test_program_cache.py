@@ -15,15 +15,15 @@ import pytest
 import scipy.special
 
 import covector as cv
-from covector.compiler import cache, programs
 from covector.compiler.backend import Executable, executable
-from covector.compiler.contents import UnstorableError, contents_of, from_meta, to_meta
-from covector.compiler.emit import emit
-from covector.compiler.expand import expand
-from covector.compiler.fuse import fuse
-from covector.compiler.plan import plan
-from covector.compiler.roll import roll
-from covector.compiler.simplify import simplify
+from covector.compiler.disk import cache, programs
+from covector.compiler.disk.contents import UnstorableError, contents_of, from_meta, to_meta
+from covector.compiler.loops.fuse import fuse
+from covector.compiler.loops.plan import plan
+from covector.compiler.native.emit import emit
+from covector.compiler.passes.expand import expand
+from covector.compiler.passes.roll import roll
+from covector.compiler.passes.simplify import simplify
 from covector.core.graph import Graph, record
 from covector.core.values import aval_of
 

@@ -11,9 +11,9 @@ import pytest
 
 import covector as cv
 from compositions.cases import Case, assert_close, cases, differentiable, one_each
-from covector.compiler.check import check
-from covector.compiler.expand import expand
-from covector.compiler.simplify import simplify
+from covector.compiler.passes.check import check
+from covector.compiler.passes.expand import expand
+from covector.compiler.passes.simplify import simplify
 from covector.core.graph import Graph
 from covector.core.primitive import PRIMITIVES, bind
 

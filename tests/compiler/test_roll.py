@@ -9,8 +9,8 @@ import pytest
 
 import covector
 from compiler.loops import LOOPS, transformed
-from covector.compiler.roll import roll
-from covector.compiler.simplify import simplify
+from covector.compiler.passes.roll import roll
+from covector.compiler.passes.simplify import simplify
 from covector.core.graph import Graph, Var
 from covector.core.values import aval_of
 

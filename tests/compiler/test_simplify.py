@@ -11,11 +11,11 @@ import pytest
 
 import covector as cv
 from compiler.rule_examples import EXAMPLES, SPECIAL, p
-from covector.compiler.algebra import RULES, Rule, rules_of
-from covector.compiler.check import InvalidGraphError, check, run_passes
-from covector.compiler.constants import is_identity, uniform
-from covector.compiler.expand import expand
-from covector.compiler.simplify import simplify
+from covector.compiler.passes.algebra import RULES, Rule, rules_of
+from covector.compiler.passes.check import InvalidGraphError, check, run_passes
+from covector.compiler.passes.constants import is_identity, uniform
+from covector.compiler.passes.expand import expand
+from covector.compiler.passes.simplify import simplify
 from covector.core.graph import Equation, Graph, Var
 from covector.core.primitive import PRIMITIVES, Expand
 

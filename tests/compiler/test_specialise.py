@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import covector as cv
-from covector.compiler.fast import fast_call
-from covector.compiler.signature import Arguments, Static, leaf_key, static_key
-from covector.compiler.specialise import MISMATCH, Input, specialise
+from covector.compiler.tracing.fast import fast_call
+from covector.compiler.tracing.signature import Arguments, Static, leaf_key, static_key
+from covector.compiler.tracing.specialise import MISMATCH, Input, specialise
 from covector.core.values import Aval
 
 X = np.array([1.0, 2.0, 3.0])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import covector as cv
-from covector.compiler import threads
+from covector.compiler.native import threads
 
 
 def test_the_number_of_threads_is_what_was_set_last() -> None:

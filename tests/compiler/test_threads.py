@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from covector.compiler import llvm, pool, threads
+from covector.compiler.native import llvm, pool, threads
 
 I = ctypes.c_int64
 BODY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, I, I)

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.graph import Graph, Var
-from .cache import compiled, object_key
-from .collection import rare_collection
-from .contents import Contents, contents_of
-from .entry import layout
-from .programs import load, program_key, store
-from .runtime import Native
+from .disk.cache import compiled, object_key
+from .disk.contents import Contents, contents_of
+from .disk.programs import load, program_key, store
+from .native.entry import layout
+from .native.runtime import Native
+from .tracing.collection import rare_collection
 
 if TYPE_CHECKING:
-    from .emit import Module
+    from .native.emit import Module
 
 __all__ = ["Executable", "executable"]
 
@@ -89,14 +89,14 @@ class _Passes:
 
     def run(self, seconds: dict[str, float]) -> Module:
         """Run all of them, which are imported only now: a program that is found on disk does not need them."""
-        from .check import run_passes
-        from .effort import level_of
-        from .emit import emit
-        from .expand import expand
-        from .fuse import fuse
-        from .plan import plan
-        from .roll import roll
-        from .simplify import simplify
+        from .loops.fuse import fuse
+        from .loops.plan import plan
+        from .native.effort import level_of
+        from .native.emit import emit
+        from .passes.check import run_passes
+        from .passes.expand import expand
+        from .passes.roll import roll
+        from .passes.simplify import simplify
 
         program = timed(seconds, "expand", run_passes, self.graph, [expand])
         # Loops of simplified iterations are faster; iterations are more alike as they were recorded.
@@ -155,7 +155,7 @@ def executable(graph: Graph, *, threads: int | None = None, donate: Sequence[int
             return Executable(passes, *found)
     module = passes.run(seconds)
     if module.parallel:
-        from .threads import install
+        from .native.threads import install
 
         install()
     code = timed(seconds, "llvm", partial(compiled, level=passes.level), module.text, names)

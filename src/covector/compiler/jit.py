@@ -11,12 +11,12 @@ import numpy as np
 from ..core import tree
 from ..core.tracer import Tracer, concrete
 from ..transforms.arguments import check_callable, fun_name
-from .fast import fast_call
-from .inspection import Bound, CompileReport, Lowered
-from .libraries import is_numpys
-from .signature import Arguments, Static, parameters
-from .specialise import MISMATCH
-from .variants import CacheInfo, Found, UncachedError, Variants
+from .tracing.fast import fast_call
+from .tracing.inspection import Bound, CompileReport, Lowered
+from .tracing.libraries import is_numpys
+from .tracing.signature import Arguments, Static, parameters
+from .tracing.specialise import MISMATCH
+from .tracing.variants import CacheInfo, Found, UncachedError, Variants
 
 __all__ = ["JitFunction", "jit"]
 
@@ -98,7 +98,7 @@ class JitFunction:
         return f"<jitted function {fun_name(self.__wrapped__)}>"
 
     def __reduce__(self) -> Any:
-        from .pickling import reduce_jit
+        from .calls.pickling import reduce_jit
 
         return reduce_jit(self)
 

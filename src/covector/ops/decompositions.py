@@ -14,14 +14,7 @@ import numpy as np
 
 from ..core.values import Aval, Shape, dtype_of
 from .contraction import mT
-from .eigenvalues import (
-    cluster_width_p,
-    column,
-    diagonal,
-    differences,
-    over_gaps_p,
-    row,
-)
+from .eigenvalues import cluster_width_p, column, diagonal, differences, over_gaps_p, row
 from .families import general
 from .linalg import leading_axes, mH, real_dtype
 from .samples import draw, sample

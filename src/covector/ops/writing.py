@@ -17,15 +17,7 @@ from ..core.protect import same_layout
 from ..core.tracer import Tracer
 from ..core.values import Aval, Shape, shape_of
 from .families import linear
-from .indexing import (
-    gather_p,
-    places_lower,
-    slice_p,
-    slice_transpose,
-    sliced_shape,
-    taken_at,
-    taken_from,
-)
+from .indexing import gather_p, places_lower, slice_p, slice_transpose, sliced_shape, taken_at, taken_from
 from .samples import draw, sample
 
 __all__ = ["WritePrimitive", "add_at_p", "put_p", "read_p", "write_p"]

@@ -1,0 +1,1 @@
+"""Compiled functions under other transforms, and in other processes."""

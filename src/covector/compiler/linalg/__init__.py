@@ -1,0 +1,1 @@
+"""Matrix products and factorizations: which calls of BLAS and LAPACK they are."""

@@ -1,0 +1,1 @@
+"""From primitives to loops: element rules, fusion, memory."""

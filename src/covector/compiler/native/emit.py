@@ -1,0 +1,313 @@
+"""The pass from a planned program to LLVM IR: one function for the program, one for each loop nest."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ...core.graph import Var
+from .. import math as functions
+from ..linalg import blas
+from ..linalg.gemm import write_dot
+from ..loops.definitions import Check, Dot, Failure, Host, Lapack, Repeat, Scan, Update
+from ..loops.index import Index, Symbol
+from ..loops.kernels import Box, Kernel, Result, combine
+from ..loops.nodes import Complex
+from ..loops.plan import Place, Plan
+from ..loops.scope import Scope, strides_of
+from .entry import entry_text, layout
+from .outline import call_nest
+from .repeat import write_repeat
+
+__all__ = ["Module", "emit"]
+
+PROGRAM = '@"cv.program.1"'
+_RELEASE = 20_000  # loop iterations from which other Python threads may run meanwhile
+_ATTRIBUTES = 'nounwind "prefer-vector-width"="512" "no-trapping-math"="true"'
+
+
+class Module:
+    """LLVM IR text and what it needs at run time.
+
+    Attributes
+    ----------
+    text : str
+        Defines
+        ``i64 cv.main(ptr inputs, ptr outputs, ptr arena, ptr constants, ptr host, ptr error, i64 threads)``, which
+        returns 0, k > 0 for the k-th entry of `checks`, or -1 for an error in a host call.
+    arena : int
+        Bytes.
+    constants : list of ndarray
+    hosts : list of Equation
+    checks : list of Check or Failure
+    """
+
+    def __init__(self, plan: Plan, may_split: bool) -> None:
+        self.plan = plan
+        self.may_split = may_split
+        self.parallel = False
+        self.constants: list[Any] = []
+        self.hosts: list[Any] = []
+        self.checks: list[Check | Failure] = []
+        self.functions: list[str] = []
+        self.declared: set[str] = set()
+        self.wanted: set[tuple[str, str]] = set()
+        self.groups = 0
+        self.metadata: list[str] = []
+        self.names = 0
+        self.kernels: dict[Any, str] = {}
+        self.arena = 0
+        self.blas: set[str] = set()
+        self.text = ""
+
+    def blas_integer(self, routine: str) -> int:
+        """Bits of the integers that a routine of BLAS takes."""
+        blas.install([routine])
+        return blas.integer()
+
+    def name(self, what: str) -> str:
+        self.names += 1
+        return f'@"cv.{what}.{self.names}"'
+
+    def independent(self) -> tuple[str, str]:
+        """An access group, and the metadata of a loop whose accesses in it are independent."""
+        k = len(self.metadata)
+        self.metadata += [
+            f"!{k} = distinct !{{}}",
+            f'!{k + 1} = !{{!"llvm.loop.parallel_accesses", !{k}}}',
+            f"!{k + 2} = distinct !{{!{k + 2}, !{k + 1}}}",
+        ]
+        return f"!{k}", f"!{k + 2}"
+
+
+class Function:
+    """The function of a program, or of the body of a loop: it has one pointer per input and output."""
+
+    def __init__(self, module: Module, p: Plan, name: str) -> None:
+        self.module = module
+        self.plan = p
+        self.name = name
+        self.base = len(module.constants)
+        module.constants += p.constants
+        self.lines: list[str] = []
+        self.allocas: list[str] = []
+        self.count = 0
+        self.pointers: dict[Place, str] = {}
+
+    def fresh(self) -> str:
+        self.count += 1
+        return f"%p{self.count}"
+
+    def put(self, text: str) -> str:
+        out = self.fresh()
+        self.lines.append(f"{out} = {text}")
+        return out
+
+    def pointer(self, place: Place) -> str:
+        """The operand that points to a place."""
+        if place.kind in ("in", "out"):
+            return f"%{place.kind}{place.at}"
+        known = self.pointers.get(place)
+        if known is None:
+            known = self.pointers[place] = f"%{place.kind}.{place.at}"
+            if place.kind == "arena":
+                self.allocas.append(f"{known} = getelementptr inbounds i8, ptr %arena, i64 {place.at}")
+            else:
+                slot = f"{known}.slot"
+                self.allocas.append(f"{slot} = getelementptr inbounds ptr, ptr %const, i64 {self.base + place.at}")
+                self.allocas.append(f"{known} = load ptr, ptr {slot}")
+        return known
+
+    def constant(self, f: Function, kind: str, at: Any) -> str:
+        """The operand that points, in the function `f`, to a constant that this program returns."""
+        number = self.base + at if kind == "const" else len(f.module.constants)
+        if kind == "value":
+            f.module.constants.append(np.asarray(at))
+        slot = f.put(f"getelementptr inbounds ptr, ptr %const, i64 {number}")
+        return f.put(f"load ptr, ptr {slot}")
+
+    def write(self) -> None:
+        p = self.plan
+        for k, step in enumerate(p.steps):
+            if isinstance(step, Kernel):
+                boxes = p.bodies[k] or []
+                for box in boxes:
+                    call_nest(self, box, math.prod(step.space), True)
+            elif isinstance(step, Update):
+                self._update(step)
+            elif isinstance(step, Scan):
+                self._scan(step)
+            elif isinstance(step, Host):
+                self._host(step)
+            elif isinstance(step, Check):
+                self._check(step)
+            elif isinstance(step, Dot):
+                write_dot(self, step)
+            elif isinstance(step, Lapack):
+                self._lapack(step)
+            elif isinstance(step, Repeat):
+                write_repeat(self, step, p.inner[k], p.scratch[k])
+        ins = [f"ptr %in{k}" for k in range(len(p.fused.lowered.graph.inputs))]
+        outs = [f"ptr %out{k}" for k in range(len(p.outputs))]
+        params = ", ".join([*ins, *outs, "ptr %arena", "ptr %const", "ptr %host", "ptr %error", "i64 %threads"])
+        body = "\n  ".join([*self.allocas, *self.lines, "ret i64 0"])
+        self.module.functions.append(f"define internal i64 {self.name}({params}) #0 {{\n  {body}\n}}")
+
+    # --- loops --------------------------------------------------------------------------------------------------------
+
+    def _scope(self, ranges: list[tuple[int, int]]) -> tuple[Scope, list[Symbol], list[Index]]:
+        fused = self.plan.fused
+        scope = Scope(fused.inline(None))
+        fused.enter(scope)
+        symbols = [Symbol(a, b) for a, b in ranges]
+        for k, s in enumerate(symbols):
+            scope.nodes.levels[s.number] = k + 1
+        return scope, symbols, [Index(0, ((s, 1),)) for s in symbols]
+
+    def _update(self, step: Update) -> None:
+        var = step.var
+        to = self.pointer(self.plan.places[var.index])
+        nbytes = var.size * var.dtype.itemsize
+        if step.old is None:
+            self.module.declared.add("declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
+            self.lines.append(f"call void @llvm.memset.p0.i64(ptr {to}, i8 0, i64 {nbytes}, i1 false)")
+        elif self.plan.places[step.old.index] != self.plan.places[var.index]:
+            self.copy(to, self.pointer(self.plan.places[step.old.index]), nbytes)
+        if 0 in step.extent:
+            return
+        scope, symbols, r = self._scope([(0, n - 1) for n in step.extent])
+        value = step.rule(*r)
+        offset = Index(0)
+        for i, s in zip(step.place(*r), strides_of(var.shape), strict=True):
+            offset = offset + (i * s if isinstance(i, Index) else int(i) * s)
+        if step.adds:
+            before = scope.load_at(var, offset)
+            for n in before if isinstance(before, Complex) else (before,):
+                n.level = len(symbols)  # also where the place is the same in every iteration
+            value = combine(scope.nodes, "add", before, value)
+        box = Box(symbols, scope.nodes, [Result(var, offset, value, None, len(symbols))])
+        call_nest(self, box, math.prod(step.extent), step.distinct and not step.adds)
+
+    def _scan(self, step: Scan) -> None:
+        var, axis = step.var, step.axis
+        n = var.shape[axis]
+        turn = lambda i: [*i[:axis], n - 1 - i[axis], *i[axis + 1 :]] if step.reverse else list(i)
+        offset = lambda i: sum([k * s for k, s in zip(i, strides_of(var.shape), strict=True)], Index(0))
+        for first in (True, False):
+            at = (0, 0) if first else (1, n - 1)
+            if at[0] > at[1]:
+                continue
+            ranges = [at if k == axis else (0, m - 1) for k, m in enumerate(var.shape)]
+            scope, symbols, i = self._scope(ranges)
+            here = turn(i)
+            if first:
+                value = step.first(*here)
+            else:
+                before = [*i[:axis], i[axis] - 1, *i[axis + 1 :]]
+                value = step.step(scope.load_at(var, offset(turn(before))), *here)
+            box = Box(symbols, scope.nodes, [Result(var, offset(here), value, None, len(symbols))])
+            call_nest(self, box, var.size, False)
+
+    def copy(self, to: str, source: str, nbytes: int) -> None:
+        if nbytes and to != source:
+            self.module.declared.add("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
+            self.lines.append(f"call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {source}, i64 {nbytes}, i1 false)")
+
+    def counted(self, n: int, body: Any) -> None:
+        """Write ``for (i = 0; i < n; i++) body(i)``."""
+        self.count += 1
+        k = self.count
+        self.lines += [f"br label %enter{k}", f"enter{k}:", f"br label %loop{k}", f"loop{k}:"]
+        self.lines.append(f"%i{k} = phi i64 [ 0, %enter{k} ], [ %next{k}, %latch{k} ]")
+        body(f"%i{k}")
+        self.lines += [f"br label %latch{k}", f"latch{k}:", f"%next{k} = add nsw i64 %i{k}, 1"]
+        self.lines += [f"%done{k} = icmp eq i64 %next{k}, {n}"]
+        self.lines += [f"br i1 %done{k}, label %after{k}, label %loop{k}", f"after{k}:"]
+
+    # --- other steps --------------------------------------------------------------------------------------------------
+
+    def stop_if(self, condition: str, code: str) -> None:
+        """Return `code` from the program when `condition` holds."""
+        self.count += 1
+        k = self.count
+        self.lines.append(f"br i1 {condition}, label %stop{k}, label %go{k}")
+        self.lines += [f"stop{k}:", f"ret i64 {code}", f"go{k}:"]
+
+    def _check(self, step: Check) -> None:
+        self.module.checks.append(step.failure or step)
+        code = str(len(self.module.checks))
+        for var, op, edge in ((step.most, "sge", step.size), (step.least, "slt", -step.size)):
+            x = self.put(f"load i64, ptr {self.pointer(self.plan.places[var.index])}")
+            bad = self.put(f"icmp {op} i64 {x}, {edge}")
+            self.lines.append(f"store i64 {x}, ptr %error")
+            self.stop_if(bad, code)
+
+    def fail_if(self, condition: str, failure: Failure) -> None:
+        """Raise an error when `condition` holds."""
+        self.module.checks.append(failure)
+        self.lines.append("store i64 0, ptr %error")
+        self.stop_if(condition, str(len(self.module.checks)))
+
+    def _lapack(self, step: Lapack) -> None:
+        places = self.plan.places
+        for old, new in step.takes:
+            if places[old.index] != places[new.index]:
+                nbytes = old.size * old.dtype.itemsize
+                self.copy(self.pointer(places[new.index]), self.pointer(places[old.index]), nbytes)
+        step.write(self, step)
+
+    def _host(self, step: Host) -> None:
+        eq = step.equation
+        number = len(self.module.hosts)
+        self.module.hosts.append(eq)
+        where = [x for x in eq.inputs if type(x) is Var] + list(eq.outputs)
+        table = self.fresh()
+        self.allocas.append(f"{table} = alloca [{len(where)} x ptr]")
+        for k, v in enumerate(where):
+            slot = self.put(f"getelementptr inbounds ptr, ptr {table}, i64 {k}")
+            place = self.plan.places.get(v.index)
+            self.lines.append(f"store ptr {self.pointer(place) if place else '%error'}, ptr {slot}")
+        done = self.put(f"call i64 %host(i64 {number}, ptr {table})")
+        self.stop_if(self.put(f"icmp ne i64 {done}, 0"), "-1")
+
+
+def emit(p: Plan, threads: int | None = None) -> Module:
+    """Return the LLVM IR of a planned program, whose long loops may use several threads."""
+    module = Module(p, threads != 1)
+    main = Function(module, p, PROGRAM)
+    main.write()
+    module.arena = p.arena
+    inputs = len(p.fused.lowered.graph.inputs)
+    lines, args = [], []
+    for table, n in (("inputs", inputs), ("outputs", len(p.outputs))):
+        for k in range(n):
+            lines.append(f"%{table}.s{k} = getelementptr inbounds ptr, ptr %{table}, i64 {k}")
+            lines.append(f"%{table}{k} = load ptr, ptr %{table}.s{k}")
+            args.append(f"ptr %{table}{k}")
+    args += ["ptr %arena", "ptr %const", "ptr %host", "ptr %error", "i64 %threads"]
+    lines += [f"%rc = call i64 {main.name}({', '.join(args)})", "ret i64 %rc"]
+    body = "\n  ".join(lines)
+    entry = (
+        'define i64 @"cv.main"(ptr %inputs, ptr %outputs, ptr %arena, ptr %const, ptr %host, ptr %error, '
+        "i64 %threads) #0 {\n"
+        f"  {body}\n}}"
+    )
+    release = p.work > _RELEASE
+    inputs_ = [v.aval for v in p.fused.lowered.graph.inputs]
+    if layout() is not None:
+        entry += "\n" + entry_text(inputs_, len(p.outputs), len(module.constants), p.arena, module.parallel, release)
+    known = {line.split("@")[1].split("(")[0] for line in module.declared}
+    library = functions.module(sorted(module.wanted), declared=known) if module.wanted else ""
+    module.text = "\n".join(
+        [
+            *sorted(module.declared),
+            library,
+            *module.functions,
+            entry,
+            f"attributes #0 = {{ {_ATTRIBUTES} }}",
+            *module.metadata,
+        ]
+    )
+    return module

@@ -1,0 +1,1 @@
+"""Passes from recorded program to recorded program: expand, simplify, roll."""

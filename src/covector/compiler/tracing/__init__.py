@@ -1,0 +1,1 @@
+"""From a call to a recorded program: arguments, hidden inputs, abstract values, guards, specialisations."""

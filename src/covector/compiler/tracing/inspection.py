@@ -1,0 +1,152 @@
+"""Looking at compiled functions: programs after every stage, times, and callables for inner loops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ...core import tree
+from ...core.graph import Graph
+from ...core.values import dtype_of, shape_of
+from ...transforms.arguments import fun_name
+from .signature import Arguments, Static, plain_leaf
+from .specialise import MISMATCH, Specialisation
+
+__all__ = ["Bound", "CompileReport", "Lowered"]
+
+
+class Bound:
+    """A compiled function for arguments of one structure, with one set of dtypes and shapes.
+
+    Nothing is checked: dtypes and shapes have to be those of the example, and what Python asked for (``if``, ``int()``)
+    is taken to have the same answers. What the function closes over is read anew at every call.
+    """
+
+    __slots__ = ("_checked", "_given", "_places", "_read", "_specialisation", "_static", "_treedef")
+
+    def __init__(
+        self,
+        specialisation: Specialisation,
+        given: Arguments,
+        static: Static,
+        read: Callable[[], Any] | None,
+        checked: bool = False,
+    ) -> None:
+        self._specialisation = specialisation
+        self._given = given
+        self._static = static
+        self._read = read
+        self._checked = checked
+        self._treedef = given.treedef
+        everything = len(given.places) == given.treedef.num_leaves
+        self._places = None if everything else given.places
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._checked:
+            return self._call_checked(args, kwargs)
+        leaves = tree.flatten((args, kwargs))[0]
+        if self._places is not None:
+            leaves = [leaves[i] for i in self._places]
+        hidden: Any = () if self._read is None else self._read()
+        if type(hidden) is int:
+            raise TypeError(f"what {self!r} reaches besides its arguments has changed; bind it again")
+        return self._specialisation.force([plain_leaf(x) for x in leaves], hidden)
+
+    def _call_checked(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        given = Arguments(self._static, args, kwargs)
+        hidden: Any = () if self._read is None else self._read()
+        if given.key != self._given.key or type(hidden) is int:
+            raise TypeError(
+                f"{self!r} was called with arguments of other structure, dtypes, shapes or static values: got "
+                f"{', '.join(f'{dtype_of(x)}{list(shape_of(x))}' for x in given.leaves)}; call the jitted function"
+            )
+        out = self._specialisation.run([plain_leaf(x) for x in given.leaves], hidden)
+        if out is MISMATCH:
+            raise TypeError(
+                f"{self!r} was recorded for other values: {self._specialisation.guards}; call the jitted function"
+            )
+        return out
+
+    def __repr__(self) -> str:
+        return f"{'Compiled' if self._checked else 'Bound'}({fun_name(self._static.fun)}: {self._specialisation!r})"
+
+
+class Lowered:
+    """The programs that a jitted function becomes for given arguments, stage by stage.
+
+    Attributes
+    ----------
+    graph : Graph
+        What was recorded.
+    simplified : object
+        The program after simplification.
+    kernels : object
+        The loops that it is made of.
+    llvm : str
+        The code given to LLVM.
+    guards : list of Guard
+        What Python asked for while the function was recorded, with the answers.
+    """
+
+    def __init__(self, specialisation: Specialisation, compiled: Bound) -> None:
+        self._specialisation = specialisation
+        self._compiled = compiled
+
+    @property
+    def graph(self) -> Graph:
+        return self._specialisation.graph
+
+    @property
+    def guards(self) -> list[Any]:
+        return self._specialisation.guards
+
+    @property
+    def simplified(self) -> Any:
+        return self._stage("simplified")
+
+    @property
+    def kernels(self) -> Any:
+        return self._stage("kernels")
+
+    @property
+    def llvm(self) -> Any:
+        return self._stage("llvm")
+
+    def _stage(self, name: str) -> Any:
+        stages = self._specialisation.executable.stages
+        if name not in stages:
+            raise AttributeError(f"this program has no stage {name!r}; it has {', '.join(stages)}")
+        return stages[name]
+
+    def compile(self) -> Bound:
+        """Return a callable for arguments like these; others raise TypeError."""
+        self._specialisation.executable  # noqa: B018  # compiles
+        return self._compiled
+
+    def __repr__(self) -> str:
+        return f"Lowered({self._specialisation!r})"
+
+
+class CompileReport:
+    """Milliseconds per stage and specialisation; print it to read it.
+
+    Attributes
+    ----------
+    rows : list of dict
+        Per specialisation ``{"program": its description, "trace": milliseconds, …}``.
+    """
+
+    def __init__(self, specialisations: Sequence[Specialisation]) -> None:
+        self.rows: list[dict[str, Any]] = []
+        for spec in specialisations:
+            seconds = {**spec.seconds, **spec.code_seconds()}
+            self.rows.append({"program": repr(spec), **{k: 1e3 * v for k, v in seconds.items()}})
+
+    def __repr__(self) -> str:
+        if not self.rows:
+            return "nothing compiled yet"
+        lines = []
+        for row in self.rows:
+            times = ", ".join(f"{name} {t:.2f} ms" for name, t in row.items() if name != "program")
+            lines.append(f"{row['program']}\n    {times}")
+        return "\n".join(lines)
