@@ -289,7 +289,7 @@ def _scan(path: Path, at: Place) -> list[Entry]:
 def _program() -> str:
     """Describe this covector: its version and, for who works on it, the state of its files."""
     package = sys.modules[__name__.split(".")[0]]
-    root = str(Path(__file__).resolve().parents[1])
+    root = str(Path(__file__).resolve().parents[2])
     files = sorted(_sources(root, len(root)))
     return f"covector {package.__version__} {files}"
 

@@ -7,6 +7,7 @@ import os
 import sys
 from functools import lru_cache
 from importlib import import_module
+from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 __all__ = ["counterpart", "is_core_module", "is_library_code", "is_library_module", "is_numpys", "names_in"]
 
 # Code knows its file by the name it was imported under, which may lead through a link.
-_OURS = tuple(os.path.dirname(os.path.dirname(path(__file__))) + os.sep for path in (os.path.realpath, os.path.abspath))
+_OURS = tuple(str(Path(path(__file__)).parents[2]) + os.sep for path in (os.path.realpath, os.path.abspath))
 _STANDARD = os.path.dirname(os.path.realpath(os.__file__)) + os.sep
 _BESIDE_NUMPY = os.path.dirname(os.path.dirname(os.path.realpath(np.__file__))) + os.sep
 _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
