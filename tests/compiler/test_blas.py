@@ -93,7 +93,7 @@ def test_loading_leaves_scipy_as_it_is() -> None:
 import sys
 import covector
 assert not [m for m in sys.modules if m.split(".")[0] in ("scipy", "llvmlite")]
-from covector.compiler import blas
+from covector.compiler.linalg import blas
 first = blas.address("dgemm"), blas.address("dgetrf")
 assert "scipy.linalg" not in sys.modules  # which takes long
 import scipy.linalg

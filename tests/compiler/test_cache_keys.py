@@ -65,7 +65,7 @@ def test_keys_depend_on_every_part_and_on_where_it_ends(monkeypatch: pytest.Monk
 
 
 def test_keys_are_the_same_in_another_process() -> None:
-    program = "from covector.compiler import cache; print(cache.key('x', b'y'))"
+    program = "from covector.compiler.disk import cache; print(cache.key('x', b'y'))"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == cache.key("x", b"y")
 

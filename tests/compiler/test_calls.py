@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import covector as cv
 from compiler.nestings import ARGUMENTS, FUNCTIONS, NESTINGS
-from covector.compiler.calls.primitive import program as calls_program
+from covector.compiler.calls import program as calls_program
 from covector.compiler.calls.program import Program
 from covector.compiler.jit import jit
 from covector.core.graph import record

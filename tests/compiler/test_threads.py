@@ -126,7 +126,7 @@ def test_fewer_threads_after_more(native: Native) -> None:
 def test_no_more_threads_than_chunks(native: Native) -> None:
     program = """
 import ctypes
-from covector.compiler import threads
+from covector.compiler.native import threads
 address = threads.install()
 assert threads.workers() == 0  # they start when there is something to do
 I = ctypes.c_int64
@@ -253,7 +253,7 @@ def test_processes_end_cleanly() -> None:
     program = f"""
 import ctypes, threading
 import numpy as np
-from covector.compiler import llvm, threads
+from covector.compiler.native import llvm, threads
 threads.install()
 code = llvm.compile_ir({TEXT!r}, ["twice"])
 I = ctypes.c_int64

@@ -154,7 +154,7 @@ def cholesky(a: Any) -> Any:
 def _regular(x: Any, bad: Any, *, message: str) -> Any:
     if np.any(bad):
         raise np.linalg.LinAlgError(message)
-    return np.broadcast_to(x, np.broadcast_shapes(x.shape, bad.shape)).copy()
+    return np.broadcast_to(x, np.broadcast_shapes(x.shape, bad.shape)).copy()[()]
 
 
 regular_p = Primitive(
