@@ -77,7 +77,7 @@ def _cotangent(factor: Any, ct: Any) -> Any:
         out[..., after, before] -= right @ top
         out[..., here, before] -= mH(right) @ factor[..., after, before] + block @ top
         out[..., here, here] = half * (block + mH(block)) / 2
-    return np.conj(out)
+    return np.tril(np.conj(out))  # and no negative zeros above
 
 
 # --- derivatives of the derivative ------------------------------------------------------------------------------------
