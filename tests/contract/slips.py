@@ -285,7 +285,6 @@ NUMBERS: dict[str, Slip] = {
     "math.dist": lambda t: math.dist([t], [1.0]),
     "integrate.quad of t": lambda t: integrate.quad(lambda v: v * t, 0.0, 1.0),
     "integrate.quad up to t": lambda t: integrate.quad(np.sin, 0.0, t),
-    "optimize.brentq": lambda t: optimize.brentq(lambda v: v - t, 0.0, 3.0),
 }
 
 WRITES: dict[str, Slip] = {

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -174,3 +176,13 @@ def test_the_conversions_name_covector_numpy() -> None:
     with pytest.raises(cv.TracerConversionError, match=r"np\.take_along_axis.*np\.choose") as info:
         cv.vmap(lambda i: slips.A[i])(np.array([0, 2]))
     assert "derivative" not in str(info.value)
+
+
+def test_brentq_of_a_traced_value_gives_no_number() -> None:
+    """In a process of its own: SciPy's C code goes on with the error set, after which Python's types misbehave."""
+    program = (
+        "import numpy as np, covector as cv; from scipy import optimize;"
+        "print('got', cv.vjp(lambda t: optimize.brentq(lambda v: v - t, 0.0, 3.0), np.array(1.3))[0])"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.returncode and "got" not in run.stdout
