@@ -248,6 +248,18 @@ def test_donated_read_only_memory_is_not_written_to() -> None:
     assert_array_equal(x, A)
 
 
+def test_a_donated_number_stays() -> None:
+    number = 1.5
+    twice = cv.jit(lambda x: x * 2.0, donate_argnums=0)
+    assert (float(twice(number)), float(twice(number)), number) == (3.0, 3.0, 1.5)
+
+
+def test_a_failure_in_donated_memory_is_told() -> None:
+    f = cv.jit(lambda x, i: x * x[i], donate_argnums=0)
+    with pytest.raises(IndexError, match="out of bounds"):
+        f(A.copy(), np.array([0, 1, 2, 9]))
+
+
 def test_donating_an_argument_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ValueError, match="donate_argnums"):
         cv.jit(lambda x: x, donate_argnums=3)(A)
@@ -260,6 +272,14 @@ def test_a_bound_program() -> None:
     step = cv.jit(lambda x, s: x * s).bind(A, 2.0)
     assert_alike((step(A, 3.0), step(A + 1, 2.0)), (A * 3, (A + 1) * 2))
     assert_alike(cv.jit(lambda x, n: [x] * n, static_argnums=1).bind(A, 2)(A, 2), [A, A])
+
+
+@pytest.mark.parametrize("other", [np.ones(2), np.ones((4, 1)), np.ones(4, np.float32), np.ones(4, int)])
+def test_a_bound_program_refuses_other_shapes_and_dtypes(other: np.ndarray) -> None:
+    step = cv.jit(lambda x: x * 2).bind(A)
+    with pytest.raises(ValueError, match=r"leaf 0 of the inputs is an array \w+\[.*compiled for float64\[4\]"):
+        step(other)
+    assert_array_equal(step(A[::-1]), A[::-1] * 2)
 
 
 def test_lower_shows_every_stage_and_compiles() -> None:

@@ -122,7 +122,7 @@ class JitFunction:
         return Lowered(found.specialisation, self._bound(found, given, checked=True))
 
     def bind(self, *args: Any, **kwargs: Any) -> Bound:
-        """Compile the function for arguments like these and return it without the checks of a call."""
+        """Compile the function for arguments like these; return it with no check but that of dtypes and shapes."""
         found, given = self._found(args, kwargs)
         found.specialisation.executable  # noqa: B018  # compiles
         return self._bound(found, given, checked=False)
@@ -282,7 +282,8 @@ def jit(
     *Numbers.* Python numbers are inputs, not constants, and give way to the dtypes of arrays as in NumPy.
 
     ``lower(*args)`` returns the programs for these arguments: ``.graph``, ``.simplified``, ``.kernels``, ``.llvm``, and
-    ``.compile()``. ``bind(*args)`` returns a callable for such arguments that checks nothing, for inner loops.
+    ``.compile()``. ``bind(*args)`` returns a callable for such arguments that checks dtypes and shapes only, for
+    inner loops.
     ``compile_report()`` shows the time that each stage took, ``cache_info()`` counts calls and programs, and
     ``cache_clear()`` forgets them.
 

@@ -72,7 +72,6 @@ class _Gemm:
         steps = [self._slot(str(v), whole) for v in (ldb, lda, ldc)]
         none = "zeroinitializer" if self.element[0] == "{" else "0.0"
         factors = [self._slot(_ONE[self.routine[0]], self.element), self._slot(none, self.element)]
-        f.module.blas.add(self.routine)
         f.module.declared.add(f"declare void @cv_{self.routine}({', '.join(['ptr'] * 13)})")
 
         def call(at: Sequence[str]) -> None:

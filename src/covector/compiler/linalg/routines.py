@@ -83,7 +83,6 @@ class Calls:
         name = self.letter + routine
         module = self.f.module
         module.blas_integer(name)
-        module.blas.add(name)
         module.declared.add(f"declare void @cv_{name}({', '.join(['ptr'] * len(args))})")
         pointers = ", ".join([f"ptr {self.argument(x)}" for x in args])
         self.f.lines.append(f"call void @cv_{name}({pointers})")

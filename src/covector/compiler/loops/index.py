@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-__all__ = ["Atom", "Index", "Loaded", "Quotient", "Remainder", "Symbol", "as_index"]
+__all__ = ["Atom", "Index", "Loaded", "Quotient", "Remainder", "Symbol"]
 
 _numbers = itertools.count()
 
@@ -148,8 +148,3 @@ class Index:
             else:
                 out.add(a)
         return out
-
-
-def as_index(x: Index | int) -> Index:
-    """Return `x` as an `Index`."""
-    return x if isinstance(x, Index) else Index(int(x))

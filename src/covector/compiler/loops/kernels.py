@@ -119,7 +119,6 @@ class Kernel:
         self.lanes = lanes
         self.roots: list[tuple[Var, Any]] = []
         self.hidden: set[int] = set()
-        self.level = 0
 
     def __repr__(self) -> str:
         names = ", ".join(f"{v}:{v.aval}" for v, _ in self.roots)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core.graph import Var
-from .index import Index, Loaded, Quotient, Remainder, as_index
+from .index import Index, Loaded, Quotient, Remainder
 from .nodes import Complex, Node, Nodes, type_of
 from .operations import Value, select
 
@@ -180,11 +180,6 @@ class Scope:
         key = ("loaded", node.number, size)
         atom = self.memo.setdefault(key, Loaded(node, 0, max(size - 1, 0)))  # type: ignore[arg-type]
         return Index(0, ((atom, 1),))  # type: ignore[arg-type]
-
-
-def index_of(values: Sequence[Any]) -> tuple[Index, ...]:
-    """Return integers and indices as indices."""
-    return tuple([as_index(v) for v in values])
 
 
 def is_progression(a: np.ndarray[Any, Any]) -> tuple[int, list[int]] | None:

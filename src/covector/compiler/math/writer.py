@@ -295,10 +295,6 @@ class Code:
         type_ = {"i64": "double", "i32": "float"}[n.type]
         return self.emit(f"bitcast {n.type} {n.text} to {type_}", type_)
 
-    def widen(self, x: Value) -> Value:
-        """float to double."""
-        return self.emit(f"fpext float {x.text} to double", "double")
-
     def narrow(self, x: Value) -> Value:
         """double to float."""
         return self.emit(f"fptrunc double {x.text} to float", "float")

@@ -54,12 +54,10 @@ class Module:
         self.functions: list[str] = []
         self.declared: set[str] = set()
         self.wanted: set[tuple[str, str]] = set()
-        self.groups = 0
         self.metadata: list[str] = []
         self.names = 0
         self.kernels: dict[Any, str] = {}
         self.arena = 0
-        self.blas: set[str] = set()
         self.text = ""
 
     def blas_integer(self, routine: str) -> int:

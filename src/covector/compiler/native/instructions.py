@@ -65,7 +65,6 @@ class Writer:
         self.pointer = pointer
         self.values: dict[int, str] = {}
         self.symbols: dict[int, str] = {}
-        self.atoms: dict[tuple[int, int], str] = {}
         self.declared: set[str] = set()
         self.wanted: set[tuple[str, str]] = set()
         self.count = 0

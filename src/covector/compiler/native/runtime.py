@@ -66,7 +66,8 @@ class Native:
 
     def __call__(self, arrays: Sequence[Any]) -> list[Any]:
         """Run the program on arrays, or numbers, of the shapes and dtypes of the inputs; return new arrays."""
-        if self.fast is None:
+        if self.fast is None or self.reused:
+            # A program that overwrites an input cannot be run again to find out what is wrong.
             return self.through_tables(self.laid_out(arrays))
         rc, outs = self.attempt(arrays)
         if rc == MISMATCH:
@@ -77,7 +78,7 @@ class Native:
 
     def attempt(self, arrays: Sequence[Any]) -> tuple[int, list[Any]]:
         """Call the builtin function; return its answer, and the outputs."""
-        outs = self.new_outputs(arrays)
+        outs = [make(s, d) for make, s, d in self.outputs]
         if self.plain:
             return self.fast(*arrays, *outs), outs
         arena = self.take_arena()
@@ -85,23 +86,24 @@ class Native:
         self.arenas.append(arena)
         return rc, outs
 
-    def new_outputs(self, arrays: Sequence[Any]) -> list[Any]:
-        """Make the arrays to write to; of an input that may be overwritten, that."""
-        if not self.reused:
-            return [make(s, d) for make, s, d in self.outputs]
-        return [
-            arrays[self.reused[k]] if k in self.reused else make(s, d) for k, (make, s, d) in enumerate(self.outputs)
-        ]
-
     def laid_out(self, arrays: Sequence[Any]) -> list[Any]:
-        """Return the inputs as arrays in order, of the dtypes that the program was compiled for."""
-        ordered = [np.asarray(a, d, order="C") for a, (_, d) in zip(arrays, self.inputs, strict=True)]
+        """Return the inputs as arrays in order; what the program was not compiled for is an error."""
+        ordered = []
+        for k, (x, (shape, dtype)) in enumerate(zip(arrays, self.inputs, strict=True)):
+            given = np.asarray(x) if isinstance(x, np.ndarray | np.generic) else np.asarray(x, dtype)
+            if given.shape != shape or given.dtype.newbyteorder("=") != dtype:
+                raise ValueError(
+                    f"leaf {k} of the inputs is an array {given.dtype}{list(given.shape)}, and the program was "
+                    f"compiled for {dtype}{list(shape)}; call the jitted function, or bind it to arguments like these"
+                )
+            ordered.append(np.asarray(given, dtype, order="C"))
         return [a if a.flags.aligned else a.copy() for a in ordered]
 
     def through_tables(self, ins: Sequence[Any]) -> list[Any]:
         """Run the program on arrays laid out in order, through ctypes, and raise its errors."""
         ins = [np.asarray(a) for a in ins]
-        outs = self.new_outputs(ins)
+        reused = self.reused
+        outs = [ins[reused[k]] if k in reused else make(s, d) for k, (make, s, d) in enumerate(self.outputs)]
         n_in, n_out = len(ins), len(outs)
         in_table = (ctypes.c_void_p * max(n_in, 1))(*[a.ctypes.data for a in ins])
         out_table = (ctypes.c_void_p * max(n_out, 1))(*[a.ctypes.data for a in outs])

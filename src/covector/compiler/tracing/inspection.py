@@ -18,8 +18,8 @@ __all__ = ["Bound", "CompileReport", "Lowered"]
 class Bound:
     """A compiled function for arguments of one structure, with one set of dtypes and shapes.
 
-    Nothing is checked: dtypes and shapes have to be those of the example, and what Python asked for (``if``, ``int()``)
-    is taken to have the same answers. What the function closes over is read anew at every call.
+    Arrays of another dtype or shape are refused. Nothing else is checked: what Python asked for (``if``, ``int()``) is
+    taken to have the same answers. What the function closes over is read anew at every call.
     """
 
     __slots__ = ("_checked", "_given", "_places", "_read", "_specialisation", "_static", "_treedef")
