@@ -136,6 +136,9 @@ class Primitive:
     residuals : callable, optional
         ``residuals(args, params) -> (out, params)``: what the tape runs instead of `bind`, for functions whose
         user-given forward pass returns more than the output; the extra values go to `vjp` as parameters.
+    forward : callable, optional
+        ``forward(args, tangents, params) -> (out, tangents_out)``: what forward mode runs instead of `impl` and `jvp`,
+        where values and tangents are better computed together.
     multiple : bool
         Whether the primitive returns a tuple.
     constant : bool
@@ -168,6 +171,7 @@ class Primitive:
     source: str = ""
     family: str = ""
     residuals: Rule | None = None
+    forward: Rule | None = None
     multiple: bool = False
     constant: bool = False
     keeps: bool = True

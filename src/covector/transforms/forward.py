@@ -111,6 +111,9 @@ class ForwardTrace(Trace):
                         plain = False
             values.append(x)
             tangents.append(t)
+        if primitive.forward is not None and blocked_level() < self.level:
+            out, tangent = primitive.forward(values, tangents, params)
+            return tuple([self.tracer(x, t) for x, t in zip(out, tangent, strict=True)])
         out = primitive.impl(*values, **params) if plain else bind(primitive, values, params)
         if primitive.constant or blocked_level() >= self.level:
             return as_buffer(self, out)

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from ...control.axes import Axis
 from ...core.graph import Graph, Var
 from ...core.primitive import Primitive
 from ..passes.constants import uniform
-from .axes import Axis
 
 __all__ = ["structure_key"]
 

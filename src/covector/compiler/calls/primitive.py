@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...control.axes import lane_names, lanes_of, mapped_over
+from ...control.residuals import part
 from ...core.buffer import as_buffer
 from ...core.errors import CovectorError
 from ...core.mutation import newest
@@ -17,9 +19,7 @@ from ...transforms.reverse import ReverseTracer
 from ...transforms.stop_gradient import stop_gradient_p
 from ..tracing.results import as_kind
 from ..tracing.specialise import Specialisation
-from .axes import lane_names, lanes_of, mapped_over
 from .program import Part, Program, Reverse
-from .residuals import part
 
 __all__ = ["admits", "call", "call_program", "jit_call_p"]
 

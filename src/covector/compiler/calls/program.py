@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...control.axes import Axis, axes_of, bound_axes, settle_axes
+from ...control.derivatives import Derived, Source, Tape, batched, check_closed, tangents
 from ...core.graph import Graph, Var
 from ...core.values import Aval, aval_of
-from .axes import Axis, axes_of, bound_axes, settle_axes
-from .derivatives import Derived, Source, Tape, batched, check_closed, tangents
 
 __all__ = ["Part", "Program", "Reverse"]
 

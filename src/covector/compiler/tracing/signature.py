@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from ...control.axes import axes_key, lanes_of
 from ...core import tree
 from ...core.buffer import plain_of
 from ...core.tracer import Tracer, concrete
 from ...core.values import Aval, aval_of, dtype_of, is_weak, shape_of
 from ...transforms.arguments import check_leaf, fun_name
 from ...transforms.vmap import named_axes
-from ..calls.axes import axes_key, lanes_of
 from .members import is_object
 from .specialise import Input
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from ...control.axes import lane_names
 from ...core import tree
 from ...core.graph import Graph
 from ...core.tracer import Trace
 from ...core.values import Aval
 from ...core.views import is_written
 from ...transforms.arguments import output_leaves
-from ..calls.axes import lane_names
 from .collection import rare_collection
 from .guards import Guard, conjunction
 from .results import ARRAY, PYTHON, kinds_of

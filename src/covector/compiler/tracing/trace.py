@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from ...control.axes import is_lane, lanes_after
 from ...core.buffer import constant_of
 from ...core.dispatch import UFUNCS
 from ...core.errors import caller
@@ -23,7 +24,6 @@ from ...core.tracer import Trace, Tracer, snapshot
 from ...core.values import WEAK_FAMILIES, Aval, aval_of, dtype_of, is_weak
 from ...transforms.grad_mode import blocked_level
 from ...transforms.vmap import named_axes
-from ..calls.axes import is_lane, lanes_after
 from .answers import Lazy, Step, given
 from .guards import Guard, question
 from .tracers import JitArray, JitNumber, JitPoint, JitScalar, JitTracer
