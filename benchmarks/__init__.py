@@ -5,6 +5,9 @@
     after all results have been checked against each other. Says which targets are reached.
 ``python -m benchmarks compiled``
     `jit` against jax.jit, torch, autograd and C written by hand: times, first calls, fresh processes, memory.
+``python -m benchmarks loops``
+    `scan`, `while_loop`, `fori_loop` and `cond` against those of jax.lax, torch's loops in Python, and C: value,
+    gradient and forward derivative, and the memory that checkpoints save.
 ``python -m benchmarks coverage``
     The functions of NumPy and SciPy that autograd, JAX or PyTorch differentiate and covector does not, with the reason.
 ``python -m benchmarks imports``

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from .compiled.options import add_options
+from .loops.options import add_loop_options
 from .threads import limit_threads
 
 # The commands import their modules late: threads must be limited before NumPy loads.
@@ -68,6 +69,13 @@ def _compiled_accuracy(options: argparse.Namespace) -> int:
 def _compiled(options: argparse.Namespace) -> int:
     limit_threads(1)  # for this process, which only waits: those that measure have their own numbers
     from .compiled.command import main
+
+    return main(options)
+
+
+def _loops(options: argparse.Namespace) -> int:
+    limit_threads(1)  # for this process, which only waits
+    from .loops.command import main
 
     return main(options)
 
@@ -144,6 +152,10 @@ def parser() -> argparse.ArgumentParser:
     compiled = commands.add_parser("compiled", help="`jit` against jax.jit, torch, autograd, and C written by hand")
     add_options(compiled)
     compiled.set_defaults(run=_compiled)
+
+    loops = commands.add_parser("loops", help="scan, while_loop, fori_loop and cond against jax.lax, torch, and C")
+    add_loop_options(loops)
+    loops.set_defaults(run=_loops)
 
     coverage = commands.add_parser(
         "coverage", help="what autograd, JAX and PyTorch differentiate and covector does not"

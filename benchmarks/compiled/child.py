@@ -29,12 +29,17 @@ def pin(threads: int) -> None:
 
 def find(request: dict[str, Any]) -> Any:
     """The case that a request names."""
-    from .families import cases
-
-    for case in cases(request["family"]):
+    for case in family(request):
         if case.size == request["size"]:
             return case
     raise ValueError(f"{request['family']} has no size {request['size']}")
+
+
+def family(request: dict[str, Any]) -> Any:
+    """The cases of the family that a request names, smallest first."""
+    import importlib
+
+    return importlib.import_module(f"benchmarks.{request['suite']}.families").cases(request["family"])
 
 
 def arguments(case: Any) -> tuple[Any, ...]:
@@ -111,7 +116,7 @@ def compare(request: dict[str, Any]) -> dict[str, Any]:
                 "quartiles": list(timing.quartiles),
                 "busy_cores": timing.busy_cores,
                 **({"to_covector": timing.ratio_to(timings["covector"])} if "covector" in timings else {}),
-                **{f"to_{peer}": timing.ratio_to(timings[peer]) for peer in ("jax", "c") if peer in timings},
+                **{f"to_{peer}": timing.ratio_to(timings[peer]) for peer in ("jax", "c", "covector-stored") if peer in timings},
             }
             for name, timing in timings.items()
         },
@@ -182,12 +187,11 @@ def memory(request: dict[str, Any]) -> dict[str, Any]:
     watched is the third: what counts is what a program in steady state occupies, with all pools.
     """
     from .contestants import CONTESTANTS, leaves
-    from .families import cases
 
     (name,) = request["contestants"]
     contestant = CONTESTANTS[name](request["threads"])
     contestant.load()
-    warm = cases(request["family"])[0]
+    warm = family(request)[0]
     contestant.prepare(warm, arguments(warm))()
     case = find(request)
     _trim()

@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 
 from ..report import processor
-from . import page, tables
+from . import goals, page, tables
 from .contestants import CONTESTANTS
-from .families import FAMILIES, Case, cases
+from .families import FAMILIES, Case
 from .measure import ALONE, Row, compare, first_calls, memory
 from .options import PEERS, ROOT
 from .processes import Workshop
+from .suite import Suite
 
 QUICK_PEERS = ("jax", "c")
+COMPILED = Suite("compiled", FAMILIES, ("small",), PEERS, goals.verdicts, page.write)
 
 
 class Unknown(Exception):
@@ -33,23 +35,22 @@ def _names(text: str | None, known: tuple[str, ...], option: str) -> list[str]:
     return names
 
 
-def select(options: argparse.Namespace) -> list[Case]:
+def select(options: argparse.Namespace, suite: Suite) -> list[Case]:
     """The cases that the options ask for: all of full size, or with ``--quick`` the small ones."""
     import covector
 
-    found = [case for family in _names(options.only, FAMILIES, "--only") for case in cases(family)]
+    found = [case for family in _names(options.only, suite.families, "--only") for case in suite.cases(family)]
     found = [case for case in found if not case.requires or hasattr(covector, case.requires)]
     if options.sizes:
         sizes = _names(options.sizes, tuple(dict.fromkeys(case.size for case in found)), "--sizes")
         return [case for case in found if case.size in sizes]
-    # the overhead of a call is small in any case
-    return [case for case in found if case.small == bool(options.quick) or case.family == "small"]
+    return [case for case in found if case.small == bool(options.quick) or case.family in suite.always]
 
 
-def participants(options: argparse.Namespace) -> tuple[list[str], dict[str, str]]:
+def participants(options: argparse.Namespace, suite: Suite) -> tuple[list[str], dict[str, str]]:
     """Who takes part, in the order of the columns, and why others do not."""
     known = tuple(name for name in CONTESTANTS if name != "covector")
-    asked = _names(options.peers, known, "--peers") if options.peers else QUICK_PEERS if options.quick else PEERS
+    asked = _names(options.peers, known, "--peers") if options.peers else QUICK_PEERS if options.quick else suite.peers
     missing = {name: reason for name in asked if (reason := CONTESTANTS[name].missing()) is not None}
     wanted = {"covector", *asked} - set(missing)
     return [name for name in CONTESTANTS if name in wanted], missing
@@ -87,19 +88,21 @@ def _measure(case: Case, names: list[str], workshop: Workshop, options: argparse
     return row
 
 
-def _write(rows: list[Row], facts: dict[str, Any], names: list[str], options: argparse.Namespace) -> None:
+def _write(rows: list[Row], facts: dict[str, Any], names: list[str], options: argparse.Namespace, suite: Suite) -> None:
     if options.write_docs:
-        for path in page.write(rows, facts, names, ROOT / "docs"):
+        for path in suite.write(rows, facts, names, ROOT / "docs"):
             print(f"wrote {path.relative_to(ROOT)}")
 
 
-def main(options: argparse.Namespace) -> int:
+def main(options: argparse.Namespace, suite: Suite = COMPILED) -> int:
     """Measure and print.
 
     Parameters
     ----------
     options
         The command line.
+    suite
+        Which benchmark.
 
     Returns
     -------
@@ -112,12 +115,12 @@ def main(options: argparse.Namespace) -> int:
         names = list(facts["contestants"])
         print(*page.environment_lines(facts), "", tables.header(names), sep="\n")
         print(*(tables.line(row, names) for row in rows), sep="\n")
-        _finish(rows, names)
-        _write(rows, facts, names, options)
+        _finish(rows, names, suite)
+        _write(rows, facts, names, options, suite)
         return 0
     try:
-        chosen = select(options)
-        names, missing = participants(options)
+        chosen = select(options, suite)
+        names, missing = participants(options, suite)
     except Unknown as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -131,12 +134,12 @@ def main(options: argparse.Namespace) -> int:
         lines += [f"    ! {text}" for text in tables.failure_lines([row])]
         print(*lines, sep="\n", flush=True)
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(tables.data(rows, facts), indent=1), encoding="utf-8")
-    _finish(rows, names)
-    _write(rows, facts, names, options)
+        options.json.write_text(json.dumps(tables.data(rows, facts, suite.verdicts(rows)), indent=1), encoding="utf-8")
+    _finish(rows, names, suite)
+    _write(rows, facts, names, options, suite)
     return 1 if any(name.startswith("covector") for row in rows for name in row.failures) else 0
 
 
-def _finish(rows: list[Row], names: list[str]) -> None:
+def _finish(rows: list[Row], names: list[str], suite: Suite) -> None:
     print("", *tables.mean_lines(rows, names), sep="\n")
-    print("", *tables.verdict_lines(rows), sep="\n")
+    print("", *tables.verdict_lines(suite.verdicts(rows)), sep="\n")

@@ -136,6 +136,19 @@ class CovectorEager(Covector):
         return case.covector(lambda function: function)
 
 
+class CovectorStored(Covector):
+    """covector without what saves memory, where a case saves memory."""
+
+    name = "covector-stored"
+
+    @classmethod
+    def offers(cls, case: Case) -> bool:
+        return cls.name in case.peers
+
+    def build(self, case: Case) -> Callable[..., Any]:
+        return case.peers[self.name]()
+
+
 class Jax(Contestant):
     """``jax.jit`` on the CPU with 64 bits, waiting for every result."""
 
@@ -213,7 +226,7 @@ class C(Contestant):
     def prepare(self, case: Case, inputs: tuple[Any, ...]) -> Callable[[], Any]:
         if case.limit is None:
             raise ValueError(f"{case.label} has no derivative in C")
-        library = limit.library(case.family, self.flags, self.threads)
+        library = limit.library(case.family, self.flags, self.threads, case.suite)
         return case.limit(library, map_tree(self.array, inputs))
 
 
@@ -226,7 +239,7 @@ class CFast(C):
 
 # the order is the order of the columns
 CONTESTANTS: dict[str, type[Contestant]] = {
-    kind.name: kind for kind in (Covector, CovectorEager, Jax, Torch, TorchCompile, Autograd, C, CFast)
+    kind.name: kind for kind in (Covector, CovectorStored, CovectorEager, Jax, Torch, TorchCompile, Autograd, C, CFast)
 }
 
 

@@ -1,6 +1,6 @@
 """Derivatives written by hand in C: what a person would reach who has the time to derive and write them.
 
-The sources are in the folder ``limits``, one file per family. They are compiled while the benchmark runs, into a
+The sources are in the folder ``limits`` of each benchmark, one file per family. They are compiled while the benchmark runs, into a
 directory that is removed afterwards; without a C compiler the column stays empty.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # What only the C column needs is imported where it is used: a process that measures how long another library takes
 # to its first result must not load it.
 
-_SOURCES = os.path.join(os.path.dirname(__file__), "limits")
+_BENCHMARKS = os.path.dirname(os.path.dirname(__file__))
 FLAGS = ("-O3", "-march=native", "-std=c11")
 FAST_FLAGS = (*FLAGS, "-ffast-math")
 
@@ -29,7 +29,7 @@ def compiler() -> str | None:
     return shutil.which("gcc")
 
 
-def library(family: str, flags: tuple[str, ...], threads: int) -> ctypes.CDLL:
+def library(family: str, flags: tuple[str, ...], threads: int, suite: str = "compiled") -> ctypes.CDLL:
     """The hand-written derivatives of a family.
 
     Parameters
@@ -40,6 +40,8 @@ def library(family: str, flags: tuple[str, ...], threads: int) -> ctypes.CDLL:
         Flags of the compiler.
     threads
         How many threads the loops may use; with more than one, OpenMP is switched on.
+    suite
+        The benchmark whose source it is.
 
     Raises
     ------
@@ -57,7 +59,8 @@ def library(family: str, flags: tuple[str, ...], threads: int) -> ctypes.CDLL:
     target = os.path.join(folder, f"{family}.so")
     parallel = ("-fopenmp",) if threads > 1 else ()
     command = [str(compiler()), *flags, *parallel, "-shared", "-fPIC", "-o", target]
-    done = subprocess.run([*command, os.path.join(_SOURCES, f"{family}.c"), "-lm"], capture_output=True, text=True)
+    source = os.path.join(_BENCHMARKS, suite, "limits", f"{family}.c")
+    done = subprocess.run([*command, source, "-lm"], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{family}.c does not compile:\n{done.stderr}")
     return ctypes.CDLL(target)

@@ -10,7 +10,7 @@ from .families import Case
 from .processes import Failed, Workshop
 
 # who is measured alone, in the order of the columns
-ALONE = ("covector", "jax", "torch")
+ALONE = ("covector", "covector-stored", "jax", "torch")
 
 
 @dataclass

@@ -8,6 +8,7 @@ from typing import Any
 
 from . import goals, tables
 from .measure import Row
+from .suite import Verdict
 
 _PAGE = """# Compiled derivatives against other tools
 
@@ -67,14 +68,16 @@ def summary(rows: Sequence[Row]) -> str:
     return f"In the geometric mean covector is {' and '.join(parts)}." if parts else "Nothing was compared."
 
 
-def _list(lines: Sequence[str]) -> str:
+def listing(lines: Sequence[str]) -> str:
+    """The lines as a list in Markdown."""
     return "\n".join(f"- {text}" for text in lines) or "Nothing to report."
 
 
-def _goals(rows: Sequence[Row]) -> str:
+def goals_markdown(verdicts: Sequence[Verdict]) -> str:
+    """The table of what is asked of covector."""
     words = {True: "yes", False: "no", None: "not measured"}
     lines = ["| reached | goal | what misses it |", "|---|---|---|"]
-    for reached, wording, missed in goals.verdicts(rows):
+    for reached, wording, missed in verdicts:
         lines.append(f"| {words[reached]} | {wording} | {'; '.join(missed[:4])}{' …' if len(missed) > 4 else ''} |")
     return "\n".join(lines)
 
@@ -143,11 +146,11 @@ def write(rows: Sequence[Row], facts: dict[str, Any], contestants: Sequence[str]
         summary=summary(full),
         plot=picture.name,
         times="\n".join(tables.times_markdown(full, contestants)),
-        environment=_list(environment_lines(facts)),
+        environment=listing(environment_lines(facts)),
         first="\n".join(tables.first_markdown(full)) or "Not measured.",
         memory="\n".join(tables.memory_markdown(full)) or "Not measured.",
-        goals=_goals(full),
-        absent=_list(tables.left_out_lines(full) + tables.failure_lines(full)),
+        goals=goals_markdown(goals.verdicts(full)),
+        absent=listing(tables.left_out_lines(full) + tables.failure_lines(full)),
     )
     target.write_text(text, encoding="utf-8")
     return [target, picture]

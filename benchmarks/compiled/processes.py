@@ -74,7 +74,7 @@ class Workshop:
         Failed
             If the process ends without an answer or takes too long.
         """
-        request = {"task": task, "family": case.family, "size": case.size, "contestants": contestants, **more}
+        request = {"task": task, "suite": case.suite, "family": case.family, "size": case.size, "contestants": contestants, **more}
         request["threads"] = self.threads
         variables = {**os.environ, **environment(self.threads)}
         variables |= {"COVECTOR_CACHE_DIR": cache, "TORCHINDUCTOR_CACHE_DIR": str(Path(cache) / "inductor")}

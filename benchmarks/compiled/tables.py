@@ -9,6 +9,7 @@ from typing import Any
 from ..report import duration
 from . import goals
 from .measure import Row
+from .suite import Verdict
 
 LABEL = 34
 
@@ -22,7 +23,7 @@ def share(ratio: float | None) -> str:
 
 def header(contestants: Sequence[str]) -> str:
     """First line of the terminal table."""
-    text = f"{'':{LABEL}}" + "".join(f"{name:>14}" for name in contestants)
+    text = f"{'':{LABEL}}" + "".join(f"{name:>16}" for name in contestants)
     return text + f"{'÷ jax':>10}{'÷ c':>8}"
 
 
@@ -30,14 +31,16 @@ def line(row: Row, contestants: Sequence[str]) -> str:
     """The times of one row, and covector's as a multiple of JAX's and of C's."""
     text = f"{row.label:{LABEL}}"
     for name in contestants:
-        text += f"{_cell(row, name):>14}"
+        text += f"{_cell(row, name):>16}"
     return (text + f"{share(row.ratio('jax')):>10}{share(row.ratio('c')):>8}").rstrip()
 
 
 def _cell(row: Row, name: str) -> str:
     if name in row.timings:
         return duration(row.timings[name]["median"])
-    return "failed" if name in row.failures else "—"
+    if name in row.failures:
+        return "failed"
+    return "refused" if row.left_out.get(name, "").startswith("refuses") else "—"
 
 
 def first_lines(row: Row) -> list[str]:
@@ -72,11 +75,11 @@ def left_out_lines(rows: Sequence[Row]) -> list[str]:
     return [f"{name}: {', '.join(labels)}: {reason}" for (name, reason), labels in reasons.items()]
 
 
-def verdict_lines(rows: Sequence[Row]) -> list[str]:
+def verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:
     """Every goal: yes, no, or not measured, and what misses it."""
     words = {True: "yes", False: "no ", None: "not measured"}
     lines = []
-    for reached, wording, missed in goals.verdicts(rows):
+    for reached, wording, missed in verdicts:
         lines.append(f"{words[reached]}  {wording}")
         lines += [f"       {text}" for text in missed]
     return lines
@@ -97,12 +100,10 @@ def mean_lines(rows: Sequence[Row], contestants: Sequence[str]) -> list[str]:
     return lines
 
 
-def data(rows: Sequence[Row], facts: dict[str, Any]) -> dict[str, Any]:
+def data(rows: Sequence[Row], facts: dict[str, Any], verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """Everything that was measured, for `json.dump`; times in seconds."""
-    verdicts = [
-        {"goal": wording, "reached": reached, "missed": missed} for reached, wording, missed in goals.verdicts(rows)
-    ]
-    return {"environment": facts, "rows": [asdict(row) for row in rows], "goals": verdicts}
+    judged = [{"goal": wording, "reached": reached, "missed": missed} for reached, wording, missed in verdicts]
+    return {"environment": facts, "rows": [asdict(row) for row in rows], "goals": judged}
 
 
 def rows_of(saved: dict[str, Any]) -> list[Row]:

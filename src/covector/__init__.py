@@ -9,6 +9,12 @@ from typing import TYPE_CHECKING, Any
 from . import errors, numpy_api, ops, tree
 from .compiler.jit import jit
 from .compiler.native.threads import threads
+from .control.associative_scan import associative_scan
+from .control.conditionals import cond, switch
+from .control.fori_loop import fori_loop
+from .control.ode import odeint
+from .control.scan import map, scan
+from .control.while_loop import while_loop
 from .errors import (
     ConcretizationError,
     CovectorError,
@@ -68,14 +74,17 @@ __all__ = [
     "ShapeDtypeStruct",
     "TracerConversionError",
     "all_gather",
+    "associative_scan",
     "axis_index",
     "axis_size",
     "checkpoint",
+    "cond",
     "custom_jvp",
     "custom_vjp",
     "enable_grad",
     "errors",
     "eval_shape",
+    "fori_loop",
     "functional",
     "grad",
     "grad_and_value",
@@ -89,7 +98,9 @@ __all__ = [
     "linear_transpose",
     "linearize",
     "make_graph",
+    "map",
     "no_grad",
+    "odeint",
     "pmax",
     "pmean",
     "pmin",
@@ -97,7 +108,9 @@ __all__ = [
     "psum",
     "register_dataclass",
     "register_pytree_node",
+    "scan",
     "stop_gradient",
+    "switch",
     "testing",
     "threads",
     "tree",
@@ -105,6 +118,7 @@ __all__ = [
     "value_and_jacobian",
     "vjp",
     "vmap",
+    "while_loop",
 ]
 
 # Submodules that few programs use; they load on first use.

@@ -50,6 +50,8 @@ class Case:
         Largest difference between two results, relative to the largest element of each array.
     reason
         Why `tolerance` is not 1e-9.
+    suite
+        The benchmark that the case belongs to: the folder next to this one that has its family and its C.
     """
 
     family: str
@@ -65,6 +67,7 @@ class Case:
     requires: str = ""
     tolerance: float = TOLERANCE
     reason: str = ""
+    suite: str = "compiled"
 
     @property
     def label(self) -> str:

@@ -60,8 +60,8 @@ def covector_version(jit: Compiler) -> Function:
     return jit(covector.grad(loss, argnums=(0, 1, 2)))
 
 
-def covector_scan(jit: Compiler) -> Function:
-    """The same with `covector.scan` in place of the loop."""
+def covector_loss() -> Function:
+    """The loss with `covector.scan` in place of the loop."""
     import covector
 
     def scanned(weights: Any, biases: Any, extra: Any, state: Any, sequence: Any) -> Any:
@@ -73,11 +73,18 @@ def covector_scan(jit: Compiler) -> Function:
         _, terms = covector.scan(step, (state[0], state[1]), (sequence[:-1], sequence[1:]))
         return -np.sum(terms) / (sequence.shape[1] * (len(sequence) - 1))
 
-    return jit(covector.grad(scanned, argnums=(0, 1, 2)))
+    return scanned
 
 
-def jax_version() -> Function:
-    """With ``lax.scan`` over the characters."""
+def covector_scan(jit: Compiler) -> Function:
+    """The gradient of the loss with `covector.scan`."""
+    import covector
+
+    return jit(covector.grad(covector_loss(), argnums=(0, 1, 2)))
+
+
+def jax_loss() -> Function:
+    """The loss with ``lax.scan`` over the characters."""
     import jax
     import jax.numpy as jnp
 
@@ -100,7 +107,14 @@ def jax_version() -> Function:
         _, terms = jax.lax.scan(step, (state[0], state[1]), (sequence[:-1], sequence[1:]))
         return -jnp.sum(terms) / (sequence.shape[1] * (sequence.shape[0] - 1))
 
-    return jax.jit(jax.grad(scanned, argnums=(0, 1, 2)))
+    return scanned
+
+
+def jax_version() -> Function:
+    """With ``lax.scan`` over the characters."""
+    import jax
+
+    return jax.jit(jax.grad(jax_loss(), argnums=(0, 1, 2)))
 
 
 def _looped(sig: Function, tanh: Function, log: Function, exp: Function) -> Function:
@@ -124,11 +138,18 @@ def _looped(sig: Function, tanh: Function, log: Function, exp: Function) -> Func
     return function
 
 
+def torch_loss() -> Function:
+    """The loop in torch."""
+    import torch
+
+    return _looped(torch.sigmoid, torch.tanh, torch.log, torch.exp)
+
+
 def torch_version() -> Function:
     """The loop, differentiated by ``torch.autograd``."""
     import torch
 
-    function = _looped(torch.sigmoid, torch.tanh, torch.log, torch.exp)
+    function = torch_loss()
 
     def gradient(weights: Any, biases: Any, extra: Any, state: Any, sequence: Any) -> Any:
         parameters = tuple(value.detach().requires_grad_() for value in (weights, biases, extra))
@@ -141,7 +162,7 @@ def torch_functional() -> Function:
     """The loop through ``torch.func``."""
     import torch
 
-    return torch.func.grad(_looped(torch.sigmoid, torch.tanh, torch.log, torch.exp), argnums=(0, 1, 2))
+    return torch.func.grad(torch_loss(), argnums=(0, 1, 2))
 
 
 def autograd_version() -> Function:

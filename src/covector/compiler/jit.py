@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..control.capacity import CapacityError
 from ..core import tree
 from ..core.tracer import Tracer, concrete
 from ..transforms.arguments import check_callable, fun_name
@@ -63,6 +64,8 @@ class JitFunction:
                 if self.options[2]:
                     raise
                 out = MISMATCH  # the general way repeats the call in Python
+            except CapacityError:
+                out = MISMATCH  # the general way records the program again
             if out is not MISMATCH:
                 return out
         return self._dispatch(args, kwargs)

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..core.graph import Equation, Graph, GraphTrace, Var, record
 from ..core.primitive import PRIMITIVES, Primitive
+from ..core.programs import with_programs
 from ..core.tracer import Trace, Tracer
 from ..core.values import Aval, aval_of, dtype_of
 from ..ops.families import constant
@@ -107,9 +108,10 @@ def _with_axes(eq: Equation, replace: Callable[[Any], Any]) -> Equation:
     def param(v: Any) -> Any:
         if isinstance(v, BatchTrace | Axis):
             return replace(v)
-        return with_axes(v, replace) if isinstance(v, Graph) else v
+        return v
 
-    params = {name: param(v) for name, v in eq.params.items()}
+    params = with_programs(eq.params, lambda graph: with_axes(graph, replace))
+    params = {name: param(v) for name, v in params.items()}
     if all(params[name] is v for name, v in eq.params.items()):
         return eq
     return Equation(eq.primitive, eq.inputs, params, eq.outputs)
@@ -259,7 +261,7 @@ def on_shared(graph: Graph, axis: Any) -> Graph:
     plain = copy(graph)
     plain.equations = []
     for eq in graph.equations:
-        params = {name: on_shared(v, axis) if isinstance(v, Graph) else v for name, v in eq.params.items()}
+        params = with_programs(eq.params, lambda inner: on_shared(inner, axis))
         primitive: Any = _OnShared(eq.primitive) if any(v is axis for v in eq.params.values()) else eq.primitive
         plain.equations.append(Equation(primitive, eq.inputs, params, eq.outputs))
     return record(plain.run, [v.aval for v in graph.inputs], "jit")
@@ -270,7 +272,7 @@ def _spread(graph: Graph, axis: BatchTrace) -> Graph:
     out = copy(graph)
     out.equations = []
     for eq in graph.equations:
-        params = {name: _spread(v, axis) if isinstance(v, Graph) else v for name, v in eq.params.items()}
+        params = with_programs(eq.params, lambda inner: _spread(inner, axis))
         inputs = eq.inputs
         if eq.primitive is ppermute_p and eq.params["axis"] is axis:
             (x,) = inputs

@@ -6,7 +6,7 @@ to a compiled function is what it does to any function.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from ..transforms.reverse import ReverseTrace, ReverseTracer, pull_back, push_fo
 from .axes import Axis, on_shared, open_axes, settle_axes
 from .residuals import part, residuals, used
 
-__all__ = ["Derived", "ForeignRuleError", "Source", "Tape", "batched", "check_closed", "tangents"]
+__all__ = ["Derived", "ForeignRuleError", "Source", "Tape", "batched", "check_closed", "dual", "tangents"]
 
 Source = tuple[str, int]
 """Where an input comes from: ``("arg", i)``, ``("out", i)``, ``("residual", i)`` or ``("seed", i)``."""
@@ -108,6 +108,30 @@ def tangents(graph: Graph, moving: Sequence[bool]) -> Derived:
         recorder.close()
 
 
+def dual(graph: Graph, moving: Sequence[bool]) -> tuple[Graph, list[bool]]:
+    """Outputs and their tangents from arguments and the tangents of those that move, and which outputs have one.
+
+    The outputs of the program are the outputs of `graph`, then the tangents that are not zero.
+    """
+    recorder = _Recorder("jit")
+    try:
+        xs = [recorder.input(v.aval._replace(weak=False)) for v in graph.inputs]
+        ts = {i: recorder.input(v.aval._replace(weak=False)) for i, v in enumerate(graph.inputs) if moving[i]}
+        trace = ForwardTrace("jit")
+        try:
+            with open_axes(graph, recorder) as opened:
+                outs = opened.run(*[trace.tracer(x, ts.get(i)) for i, x in enumerate(xs)])
+        finally:
+            trace.close()
+        mine = [isinstance(y, ForwardTracer) and y._trace is trace for y in outs]
+        outputs = [y.value if m else y for y, m in zip(outs, mine, strict=True)]
+        outputs += [y.tangent for y, m in zip(outs, mine, strict=True) if m]
+        lowered = [recorder.lower(y) for y in outputs]
+        return settle_axes(part(recorder.graph.inputs, recorder.graph.equations, lowered)), mine
+    finally:
+        recorder.close()
+
+
 def _named(kind: str, values: Sequence[Any]) -> list[tuple[Source, Var]]:
     return [((kind, i), v) for i, v in enumerate(values) if type(v) is Var]
 
@@ -145,6 +169,8 @@ class Tape:
         The program.
     wanted : sequence of bool
         Per argument whether a derivative flows to it.
+    scarce : set of Source, optional
+        Arguments and outputs that the passes over the tape do not have; else they have all.
 
     Attributes
     ----------
@@ -154,7 +180,7 @@ class Tape:
         Per output whether a derivative flows from it.
     """
 
-    def __init__(self, graph: Graph, wanted: Sequence[bool]) -> None:
+    def __init__(self, graph: Graph, wanted: Sequence[bool], scarce: Collection[Source] = ()) -> None:
         self._recorder = recorder = _Recorder("jit")
         self._source = graph
         try:
@@ -178,7 +204,10 @@ class Tape:
         # From here on the recording goes on from this point, again for each pattern of seeds.
         self._equations = recorder.graph.equations
         self._count = recorder.graph.count
-        self._there = _named("arg", [x._var for x in self._xs]) + _named("out", self._outs)
+        known = _named("arg", [x._var for x in self._xs]) + _named("out", self._outs)
+        self._there = [(source, v) for source, v in known if source not in scarce]
+        free = {v.index for _, v in self._there}
+        self._scarce = [v for source, v in known if source[0] == "arg" and v.index not in free]
         self._seeds: list[tuple[Source, Var]] = []
         self._kept = self._residuals()
         self.forward = settle_axes(part([x._var for x in self._xs], self._equations, [*self._outs, *self._kept]))
@@ -195,7 +224,7 @@ class Tape:
                 read += eq.inputs
             # Now and not in the backward pass, so that the call can still be made without machine code.
             check_closed(settle_axes(recorder.graph))
-        return residuals(self._equations, read, [v.index for _, v in self._there])
+        return residuals(self._equations, read, [v.index for _, v in self._there], self._scarce)
 
     @contextmanager
     def _taken_up(self) -> Iterator[_Recorder]:

@@ -81,7 +81,15 @@ def part(inputs: Sequence[Var], equations: Sequence[Equation], outputs: Sequence
     return graph
 
 
-def residuals(forward: Sequence[Equation], read: Iterable[Any], there: Iterable[int]) -> list[Var]:
+class _Given:
+    """In place of the primitive of what is an input."""
+
+    name = family = "given"
+
+
+def residuals(
+    forward: Sequence[Equation], read: Iterable[Any], there: Iterable[int], dear: Sequence[Var] = ()
+) -> list[Var]:
     """The variables that the forward pass keeps.
 
     Parameters
@@ -92,7 +100,12 @@ def residuals(forward: Sequence[Equation], read: Iterable[Any], there: Iterable[
         The variables that the backward pass reads; what is no variable of the forward pass does not matter.
     there : iterable of int
         Indices of the variables that the backward pass has anyway.
+    dear : sequence of Var
+        Inputs that it does not have: the carries of a loop, of which the next iteration leaves nothing.
     """
+    given: Any = _Given()
+    forward = [*[Equation(given, [], {}, [v]) for v in dear], *forward]
+    inputs = {v.index for v in dear}
     kept = set(there)
     made = {v.index: (eq, v) for eq in forward for v in eq.outputs}
     needed = {v.index for v in _variables(read) if v.index in made and v.index not in kept}
@@ -102,7 +115,9 @@ def residuals(forward: Sequence[Equation], read: Iterable[Any], there: Iterable[
     for i in sorted(needed.difference(kept)):
         more = _sources(i, made, costs, kept)
         # One array instead of several that it is made of, and rather than one that is larger.
-        if more and sum(_bytes(made[j][1]) for j in more) >= _bytes(made[i][1]):
+        # The inputs of a loop's body serve several of them.
+        size = sum(_bytes(made[j][1]) for j in more) - (more <= inputs)
+        if more and size >= _bytes(made[i][1]):
             more = {i}
         found += sorted(more)
         kept.update(more)

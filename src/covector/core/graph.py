@@ -278,6 +278,8 @@ class GraphTrace(Trace):
     __slots__ = ("graph",)
     knows_lanes = False
     """Whether the `lanes` of its tracers are known."""
+    knows_values = False
+    """Whether its tracers hold values, at which Python may look."""
 
     def __init__(self, name: str = "make_graph") -> None:
         super().__init__(name)

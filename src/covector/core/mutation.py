@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .errors import OverwrittenError, caller
-from .tracer import Trace, Tracer
+from .tracer import Trace, Tracer, open_traces
 from .views import Root, is_view, layout, positions, take
 
 __all__ = ["adopt", "become", "changed", "copied", "is_alone", "isolate", "mutate", "newest", "owned", "write"]
@@ -141,6 +141,9 @@ def changed(x: Any, primitive: Any, args: Sequence[Any], params: dict[str, Any])
 
 
 def _before(x: Tracer) -> None:
+    for trace in open_traces():
+        if trace.encloses:
+            trace.check_write(x)  # type: ignore[attr-defined]
     link = x._link
     if link is None or not (link.version or link.positions is not None):
         held = layout(x)

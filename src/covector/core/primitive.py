@@ -31,18 +31,27 @@ class Sample:
     ----------
     args : tuple
         Arrays, or partials that make them.
-    params : dict
-        Static parameters.
+    params : dict or callable
+        Static parameters, or what makes them.
     label : str
         What is particular about this sample.
     """
 
-    __slots__ = ("_args", "label", "params")
+    __slots__ = ("_args", "_params", "label")
 
-    def __init__(self, args: tuple[Any, ...], params: dict[str, Any], label: str = "") -> None:
+    def __init__(
+        self, args: tuple[Any, ...], params: dict[str, Any] | Callable[[], dict[str, Any]], label: str = ""
+    ) -> None:
         self._args = args
-        self.params = params
+        self._params = params
         self.label = label
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The keywords to call the primitive with."""
+        if not isinstance(self._params, dict):
+            self._params = self._params()
+        return self._params
 
     @property
     def args(self) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from .errors import LeakedTracerError, caller
 if TYPE_CHECKING:
     from .primitive import Primitive
 
-__all__ = ["Trace", "Tracer", "concrete", "newest_level", "running", "snapshot", "start"]
+__all__ = ["Trace", "Tracer", "concrete", "inside", "newest_level", "open_traces", "running", "snapshot", "start"]
 
 # Levels come from one ever-growing counter: a transform that starts later has the higher level, in every thread
 # and task. Nothing needs restoring when a transform ends or raises, and two transforms never share a level.
@@ -39,6 +39,19 @@ def running() -> Trace | None:
     return traces[-1] if traces else None
 
 
+def open_traces() -> Sequence[Trace]:
+    """The transforms that run in this thread, in the order in which they started."""
+    return getattr(_local, "traces", ())
+
+
+def inside(x: Tracer) -> Tracer:
+    """Return what stands for `x` in the function that is being recorded, `x` itself if none is."""
+    for trace in open_traces():
+        if trace.encloses:
+            x = trace.inside(x)  # type: ignore[attr-defined]
+    return x
+
+
 class Trace:
     """One application of a transform: it decides what a primitive does to the values it follows.
 
@@ -46,6 +59,8 @@ class Trace:
     """
 
     __slots__ = ("alive", "level", "name")
+    encloses = False
+    """Whether it records a function that must not change what comes from outside, as the body of a loop is."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -1,15 +1,16 @@
 """Differentiable counterparts of SciPy functions that no protocol of NumPy reaches.
 
 `linalg`, `signal`, `special` and `stats` have functions with the names and signatures of SciPy's. Given plain arrays,
-each calls SciPy's; given traced values, it computes the same with derivatives. SciPy loads with the first call.
+each calls SciPy's; given traced values, it computes the same with derivatives. `integrate` gives SciPy's solvers exact
+Jacobians. SciPy loads with the first call.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import linalg, signal, special, stats
+    from . import integrate, linalg, signal, special, stats
 
-__all__ = ["linalg", "signal", "special", "stats"]
+__all__ = ["integrate", "linalg", "signal", "special", "stats"]
 
 if not TYPE_CHECKING:  # else every misspelt name would pass
 

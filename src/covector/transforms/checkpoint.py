@@ -12,6 +12,7 @@ from ..core.buffer import as_buffer, plain_of
 from ..core.graph import Equation, Graph, GraphTrace, GraphTracer, Var, record
 from ..core.mutation import isolate, mutate
 from ..core.primitive import Primitive, bind
+from ..core.programs import with_programs
 from ..core.protect import fixed
 from ..core.surface import TracedArray, TracedNumber
 from ..core.tracer import Trace, Tracer, snapshot
@@ -68,6 +69,7 @@ class _RecordTrace(GraphTrace):
     Values traced by other transforms that the function closes over become inputs of the program.
     """
 
+    knows_values = True
     __slots__ = ("captured",)
 
     def __init__(self) -> None:
@@ -207,14 +209,12 @@ def _batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], *, graph: G
 def _renamed(graph: Graph, old: Any, new: Any) -> Graph:
     """The program, with the programs inside it, with one axis in place of another."""
 
-    def param(v: Any) -> Any:
-        return new if v is old else _renamed(v, old, new) if isinstance(v, Graph) else v
+    def params(of: dict[str, Any]) -> dict[str, Any]:
+        inner = with_programs(of, lambda program: _renamed(program, old, new))
+        return {k: new if v is old else v for k, v in inner.items()}
 
     out = copy(graph)
-    out.equations = [
-        Equation(eq.primitive, eq.inputs, {k: param(v) for k, v in eq.params.items()}, eq.outputs)
-        for eq in graph.equations
-    ]
+    out.equations = [Equation(eq.primitive, eq.inputs, params(eq.params), eq.outputs) for eq in graph.equations]
     return out
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...control.axes import lane_names, lanes_of, mapped_over
+from ...control.capacity import CapacityError, enlarge
 from ...control.residuals import part
 from ...core.buffer import as_buffer
 from ...core.errors import CovectorError
@@ -58,8 +59,18 @@ class _Pass:
 def _forward(args: Sequence[Any], params: dict[str, Any], parents: Sequence[int]) -> tuple[Any, dict[str, Any]]:
     program: Program = params["program"]
     wanted = tuple([p > 0 for p in parents])
-    reverse = program.reverse(wanted)
-    results = bind(jit_call_p, args, {"program": reverse.forward})
+    last: CapacityError | None = None
+    while True:
+        reverse = program.reverse(wanted)
+        try:
+            results = bind(jit_call_p, args, {"program": reverse.forward})
+            break
+        except CapacityError as error:
+            if last is not None and error.args == last.args:
+                raise  # the loop belongs to a program of which this one was made
+            last = error
+            enlarge(error)
+            program.forget_reverse(wanted)
     count = len(program.graph.outputs)
     return results[:count], {"program": program, "kept": _Pass(program, wanted, tuple(results[count:]))}
 

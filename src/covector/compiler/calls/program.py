@@ -11,6 +11,7 @@ import numpy as np
 from ...control.axes import Axis, axes_of, bound_axes, settle_axes
 from ...control.derivatives import Derived, Source, Tape, batched, check_closed, tangents
 from ...core.graph import Graph, Var
+from ...core.programs import programs_in
 from ...core.values import Aval, aval_of
 
 __all__ = ["Part", "Program", "Reverse"]
@@ -111,6 +112,11 @@ class Program:
         key = tuple(wanted)
         return self._once(("reverse", key), lambda: Reverse(self, key))
 
+    def forget_reverse(self, wanted: Sequence[bool]) -> None:
+        """Record the passes of reverse mode again when they are next asked for: loops have more room then."""
+        with self.lock:
+            self._derived.pop(("reverse", tuple(wanted)), None)
+
     def tangents(self, moving: Sequence[bool]) -> Part:
         """The program of the tangents of the outputs."""
         key = tuple(moving)
@@ -188,6 +194,6 @@ def _reaches(graph: Graph) -> tuple[bool, ...]:
 def _has_rules(graph: Graph) -> bool:
     """Whether the program calls functions with derivative rules of the user's."""
     return any(
-        "rule" in eq.params or any(isinstance(v, Graph) and _has_rules(v) for v in eq.params.values())
+        "rule" in eq.params or any(map(_has_rules, programs_in(eq.params)))
         for eq in graph.equations
     )

@@ -17,8 +17,9 @@ import numpy as np
 
 from ...core.graph import Equation, Graph, Var
 from ...core.primitive import PRIMITIVES
+from ...core.programs import programs_in
 from ...core.values import Aval
-from ..loops.definitions import Failure
+from ..loops.definitions import Capacity, Failure
 
 if TYPE_CHECKING:
     from ..native.emit import Module
@@ -49,7 +50,7 @@ class Contents:
         Per output of the program ("out", number), ("in", number) or ("value", constant).
     constants : list of ndarray
     checks : list
-        What raises an IndexError, which has `axis` and `size`, or is a `Failure`.
+        What raises an IndexError, which has `axis` and `size`, or is a `Failure` or a `Capacity`.
     hosts : list of Equation
         What Python computes.
     routines : list of str
@@ -105,7 +106,7 @@ def to_meta(contents: Contents, graph: Graph) -> tuple[dict[str, Any], bytes]:
         "outputs": [_aval(a) for a in contents.outputs],
         "results": [[kind, at if kind != "value" else w.array(np.asarray(at))] for kind, at in contents.results],
         "constants": [w.array(c) for c in contents.constants],
-        "checks": [list(c) if isinstance(c, Failure) else [int(c.axis), int(c.size)] for c in contents.checks],
+        "checks": [_check(c) for c in contents.checks],
         "hosts": [w.equation(eq) for eq in contents.hosts],
         "routines": contents.routines,
         "arena": int(contents.arena),
@@ -122,13 +123,25 @@ def from_meta(meta: dict[str, Any], blob: bytes, graph: Graph) -> Contents:
         outputs=[_read_aval(a) for a in meta["outputs"]],
         results=[(kind, at if kind != "value" else r.array(at)) for kind, at in meta["results"]],
         constants=[r.array(c) for c in meta["constants"]],
-        checks=[Failure(a, b) if isinstance(a, str) else Bounds(a, b) for a, b in meta["checks"]],
+        checks=[_read_check(c) for c in meta["checks"]],
         hosts=[r.equation(eq) for eq in meta["hosts"]],
         routines=meta["routines"],
         arena=meta["arena"],
         parallel=meta["parallel"],
         reused=dict(meta["reused"]),
     )
+
+
+def _check(c: Any) -> list[Any]:
+    if isinstance(c, Capacity):
+        return [c.tag]
+    return list(c) if isinstance(c, Failure) else [int(c.axis), int(c.size)]
+
+
+def _read_check(x: list[Any]) -> Any:
+    if len(x) == 1:
+        return Capacity(*x)
+    return Failure(*x) if isinstance(x[0], str) else Bounds(*x)
 
 
 def _aval(a: Aval) -> list[Any]:
@@ -149,15 +162,22 @@ def _equations(graph: Graph) -> Iterator[Equation]:
     """The equations of a program and of those inside it, in an order that depends on what they say alone."""
     for eq in graph.equations:
         yield eq
-        for name in sorted(eq.params):
-            if isinstance(eq.params[name], Graph):
-                yield from _equations(eq.params[name])
+        for inner in programs_in(eq.params):
+            yield from _equations(inner)
+
+
+def _outputs(graph: Graph) -> Iterator[Any]:
+    """What a program and those inside it return."""
+    yield from graph.outputs
+    for eq in graph.equations:
+        for inner in programs_in(eq.params):
+            yield from _outputs(inner)
 
 
 def _arrays(graph: Graph) -> list[Any]:
-    """The constant arrays of a program."""
+    """The constant arrays of a program and of those inside it."""
     found = [x for eq in _equations(graph) for x in eq.inputs if type(x) is np.ndarray]
-    return found + [x for x in graph.outputs if type(x) is np.ndarray]
+    return found + [x for x in _outputs(graph) if type(x) is np.ndarray]
 
 
 def _memory(x: Any) -> tuple[Any, ...]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ...core.graph import Var
+from ...core.graph import Graph, Var
 
 __all__ = [
+    "Branch",
+    "Capacity",
     "Check",
     "Definition",
     "Dot",
@@ -18,6 +20,7 @@ __all__ = [
     "Host",
     "Lapack",
     "Map",
+    "Nested",
     "Piece",
     "Reduce",
     "Repeat",
@@ -177,14 +180,76 @@ class Lapack(Definition):
         self.write = write
 
 
-class Repeat(Definition):
-    """A native loop: the equation of the primitive `loop`."""
+class Nested(Definition):
+    """An equation whose parameters are programs; `vars` are all of its outputs.
 
-    __slots__ = ("equation", "vars")
+    Attributes
+    ----------
+    graphs : tuple of Graph
+        The programs, in the order in which their plans are kept.
+    """
+
+    __slots__ = ("equation", "graphs", "vars")
+
+    def __init__(self, equation: Any, graphs: Sequence[Graph]) -> None:
+        self.equation = equation
+        self.graphs = tuple(graphs)
+        self.vars: list[Var] = list(equation.outputs)
+
+
+class Repeat(Nested):
+    """A native loop: the equation of the primitive `loop`. Its programs are the body and, if it has one, the condition.
+
+    Attributes
+    ----------
+    counted : int
+        1 if the number of iterations is the first input, else 0.
+    constants, carries : int
+        How many there are.
+    length : int or None
+        The number of iterations, the most of a counted loop, or the rows of the stacks of one with a condition.
+    reverse : bool
+    tag : int or None
+        What the loop calls itself when it has no room for all of its iterations; without it, it goes on.
+    """
+
+    __slots__ = ("carries", "constants", "counted", "length", "reverse", "tag")
 
     def __init__(self, equation: Any) -> None:
-        self.equation = equation
-        self.vars: list[Var] = list(equation.outputs)
+        params = equation.params
+        condition = params.get("cond")
+        super().__init__(equation, [params["body"], *([condition] if condition is not None else [])])
+        self.counted = int(bool(params.get("counted")))
+        self.constants: int = params["constants"]
+        self.carries: int = params["carries"]
+        self.length: int | None = params["length"]
+        self.reverse: bool = params["reverse"]
+        self.tag: int | None = params.get("tag")
+
+    @property
+    def conditional(self) -> bool:
+        return len(self.graphs) > 1
+
+    def parts(self, inputs: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
+        """Constants, carries and sequences among `inputs`, one entry per input of the equation."""
+        first = self.counted + self.constants
+        last = first + self.carries
+        return inputs[self.counted : first], inputs[first:last], inputs[last:]
+
+
+class Branch(Nested):
+    """One of several programs, chosen by a number: the equation of the primitive `branch`."""
+
+    __slots__ = ()
+
+    def __init__(self, equation: Any) -> None:
+        super().__init__(equation, equation.params["branches"])
+
+
+class Capacity(NamedTuple):
+    """A CapacityError: the loop `tag` has no room for all of its iterations."""
+
+    tag: int
 
 
 class Failure(NamedTuple):

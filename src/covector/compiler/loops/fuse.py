@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ...core.graph import Graph, Var
-from .definitions import Definition, Host, Lapack, Map, Piece, Reduce, Repeat
+from .definitions import Definition, Host, Lapack, Map, Nested, Piece, Reduce
 from .index import Index, Symbol
 from .kernels import Kernel, shape_of_root
 from .lowering import Lowered, lower
@@ -25,7 +25,7 @@ _DEAR = 15  # additions that such an array costs per element
 class Fused:
     """A program as steps, in an order to run them.
 
-    They are `Kernel`, `Update`, `Scan`, `Dot`, `Host`, `Lapack`, `Repeat` and `Check`.
+    They are `Kernel`, `Update`, `Scan`, `Dot`, `Host`, `Lapack`, `Repeat`, `Branch` and `Check`.
 
     Attributes
     ----------
@@ -179,7 +179,7 @@ class _Fuser:
             else:
                 before = [level[j] + 1 for j in self._all_reads(d) if j in level]
             n = max(before, default=0)
-            for v in d.vars if isinstance(d, Host | Lapack | Repeat) else [d.var]:
+            for v in d.vars if isinstance(d, Host | Lapack | Nested) else [d.var]:
                 level[v.index] = n
         return level
 

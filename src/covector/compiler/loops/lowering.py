@@ -14,8 +14,9 @@ from ...core.primitive import Routine
 from ...core.values import Aval, Shape, aval_of, is_weak
 from . import operations
 from .contraction import contraction
-from .definitions import Check, Definition, Host, Map, Reduce, Repeat, Scan, Update
+from .definitions import Check, Definition, Host, Map, Nested, Reduce, Scan, Update
 from .index import Index, Symbol
+from .nested import nested
 from .nodes import Complex, Node, Nodes, type_of
 from .operations import Unsupported, Value
 from .scope import Scope, is_progression
@@ -361,30 +362,20 @@ def _definition(lowered: Lowered, eq: Equation) -> Definition | None:
         return None
 
 
-def _with_variables(lowered: Lowered, eq: Equation) -> Equation:
-    """Return the equation of a loop with variables in the place of constants."""
-    avals = [v.aval for v in eq.params["body"].inputs[1:]]
-    avals += [x.aval if type(x) is Var else aval_of(x) for x in eq.inputs[len(avals) :]]
-    inputs = []
-    for x, a in zip(eq.inputs, avals, strict=True):
-        inputs.append(x if type(x) is Var else lowered.constant(np.asarray(x, a.dtype)))
-    return Equation(eq.primitive, inputs, eq.params, eq.outputs)
-
-
 def lower(graph: Graph, length: int | None = None) -> Lowered:
     """Turn the equations of `graph` into definitions; with `length`, its first input counts to that number."""
     from ..linalg.lapack import define_routine
 
     lowered = Lowered(graph, length)
     for eq in graph.equations:
-        if eq.primitive.name == "loop":
-            made: Any = Repeat(_with_variables(lowered, eq))
+        if eq.primitive.name in ("loop", "branch"):
+            made: Any = nested(lowered, eq)
             eq = made.equation
         elif isinstance(eq.primitive.lower, Routine) and define_routine(lowered, eq):
             continue
         else:
             made = _definition(lowered, eq) or Host(eq)
-        if isinstance(made, Host | Repeat):
+        if isinstance(made, Host | Nested):
             for x in eq.outputs:
                 lowered.definitions[x.index] = made
             made.var = eq.outputs[0]

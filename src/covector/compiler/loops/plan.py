@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any, NamedTuple
 
-from ...core.graph import Var
-from .definitions import Check, Host, Lapack, Map, Piece, Repeat, Scan, Update
+from ...core.graph import Graph, Var
+from .definitions import Check, Host, Lapack, Map, Nested, Piece, Repeat, Scan, Update
 from .fuse import Fused, fuse
 from .kernels import Box, Kernel
+from .nested import kept_in_place, padded, plans_of, scratch_size
 
 __all__ = ["Place", "Plan", "plan"]
 
-_ALIGN = 64
+_SMALL = 1 << 13  # bytes of temporary arrays up to which a program becomes part of the loop around it
+_SHORT = 6000  # ... and operations
 
 
 class Place(NamedTuple):
@@ -38,7 +41,11 @@ class Plan:
     in_place : set of int
         The allocated outputs that are written to the memory of an input.
     inner : dict
-        The plans of the bodies of loops, by number of step; `scratch` says where their memory begins in the arena.
+        The plans of the programs inside steps, by number of step; `scratch` says where their memory begins in the
+        arena.
+    small : bool
+        Whether this is a program inside another one and becomes part of it; its arrays then share no memory, and
+        `sizes` has their bytes by place in the arena.
     results : list
         Per output of the graph ("out", number), ("in", number), ("const", number), or ("value", constant).
     outputs : list of Var
@@ -70,14 +77,20 @@ class Plan:
         self.constants: list[Any] = []
         self.pairs: dict[int, int] = {}
         self.in_place: set[int] = set()
-        self.inner: dict[int, Plan] = {}
+        self.inner: dict[int, tuple[Plan, ...]] = {}
+        self.small = False
+        self.sizes: dict[int, int] = {}
         self.scratch: dict[int, int] = {}
 
 
-def plan(fused: Fused, pairs: dict[int, int] | None = None) -> Plan:
+Known = dict[Any, Plan]
+
+
+def plan(fused: Fused, pairs: dict[int, int] | None = None, known: Known | None = None) -> Plan:
     """Give every stored array of `fused` a place.
 
-    `pairs` says which outputs of the graph may take the memory of which inputs: those in `in_place` do.
+    `pairs` says which outputs of the graph may take the memory of which inputs: those in `in_place` do. A program
+    inside another one is given `known`: what it made of those seen before.
     """
     out = Plan(fused)
     out.pairs = pairs or {}
@@ -88,12 +101,30 @@ def plan(fused: Fused, pairs: dict[int, int] | None = None) -> Plan:
     for x in graph.outputs:
         _result(out, x)
     for k, step in enumerate(out.steps):
-        if isinstance(step, Repeat):
-            out.inner[k] = body_plan(step)
+        if isinstance(step, Nested):
+            out.inner[k] = plans_of(step, partial(_inner, {} if known is None else known))
     first, last = _lifetimes(out)
     classes = _merge(out, first, last)
-    _pack(out, classes, first, last)
+    sizes = _sizes(out, classes)
+    out.small = known is not None and sum(map(padded, sizes.values())) <= _SMALL and _short(out)
+    _pack(out, classes, first, last, sizes)
     return out
+
+
+def _inner(known: Known, graph: Graph, length: int | None, pairs: dict[int, int]) -> Plan:
+    """The plan of a program inside another one; the same for the same program."""
+    key = (id(graph), length, tuple(pairs.items()))
+    found = known.get(key)
+    if found is None:
+        found = known[key] = plan(fuse(graph, length), pairs, known)
+    return found
+
+
+def _short(out: Plan) -> bool:
+    """Whether there is so little to do that LLVM may see it together with what is around."""
+    boxes = [box for body in out.bodies for box in body or []]
+    inner = [p for plans in out.inner.values() for p in plans]
+    return sum([len(box.nodes.all) for box in boxes]) <= _SHORT and all(p.small for p in inner)
 
 
 def constant_place(out: Plan, var: Var, array: Any) -> Place:
@@ -120,7 +151,7 @@ def made_by(step: Any) -> list[Var]:
     """The arrays that a step computes."""
     if isinstance(step, Kernel):
         return [v for v, _ in step.roots if v.index not in step.hidden]
-    if isinstance(step, Host | Lapack | Repeat):
+    if isinstance(step, Host | Lapack | Nested):
         return step.vars
     return [] if isinstance(step, Check) else [step.var]
 
@@ -217,8 +248,9 @@ def _shared(out: Plan, first: dict[int, int], last: dict[int, int], given: dict[
         if isinstance(step, Update):
             if step.old is not None and step.old.index in dying:
                 join(step.old.index, step.var.index)
-        elif isinstance(step, Lapack):
-            for old, new in step.takes:
+        elif isinstance(step, Lapack | Repeat):
+            takes = step.takes if isinstance(step, Lapack) else kept_in_place(step, out.inner[k])
+            for old, new in takes:
                 if old.index in dying and [x.index for x in step.reads].count(old.index) == 1:
                     join(old.index, new.index)
         elif isinstance(step, Kernel):
@@ -262,29 +294,35 @@ def _pointwise(body: list[Box] | None, i: int, v: Var) -> bool:
     return True
 
 
-def _pack(out: Plan, classes: dict[int, int], first: dict[int, int], last: dict[int, int]) -> None:
-    """Lay the arrays that are neither inputs nor outputs out in the arena, first fit."""
-    spans: dict[int, list[int]] = {}
-    sizes: dict[int, int] = {}
+def _sizes(out: Plan, classes: dict[int, int]) -> dict[int, int]:
+    """Bytes of the arrays that lie in the arena, and, by ``-k - 1``, of the memory of step k."""
     by_index = {v.index: v for s in out.steps for v in made_by(s)}
-    for k, inner in out.inner.items():
-        spans[-k - 1] = [k, k]
-        sizes[-k - 1] = scratch_size(out.steps[k], inner)
+    sizes = {-k - 1: scratch_size(out.steps[k], inner) for k, inner in out.inner.items()}
     for i, c in classes.items():
-        v = by_index[i]
+        if c not in out.places:
+            sizes[c] = max(sizes.get(c, 0), by_index[i].size * by_index[i].dtype.itemsize)
+    return sizes
+
+
+def _pack(
+    out: Plan, classes: dict[int, int], first: dict[int, int], last: dict[int, int], sizes: dict[int, int]
+) -> None:
+    """Lay the arrays that are neither inputs nor outputs out in the arena, first fit."""
+    spans: dict[int, list[int]] = {-k - 1: [k, k] for k in out.inner}
+    for i, c in classes.items():
         span = spans.setdefault(c, [first[i], last[i]])
         span[0], span[1] = min(span[0], first[i]), max(span[1], last[i])
-        sizes[c] = max(sizes.get(c, 0), v.size * v.dtype.itemsize)
     placed: list[tuple[int, int, int, int]] = []
     for c, (a, b) in sorted(spans.items(), key=lambda s: s[1][0]):
         if c not in out.places:
-            size = -(-max(sizes[c], 1) // _ALIGN) * _ALIGN
+            size = padded(sizes[c])
             at = 0
             for start, stop, x, y in sorted(placed):
-                if y >= a and x <= b and start < at + size and at < stop:
+                if (out.small or (y >= a and x <= b)) and start < at + size and at < stop:
                     at = stop
             placed.append((at, at + size, a, b))
             out.arena = max(out.arena, at + size)
+            out.sizes[at] = size
             if c < 0:
                 out.scratch[-c - 1] = at
             else:
@@ -292,27 +330,3 @@ def _pack(out: Plan, classes: dict[int, int], first: dict[int, int], last: dict[
     for i, c in classes.items():
         if i not in out.places:
             out.places[i] = out.places[c]
-
-
-def body_plan(step: Repeat) -> Plan:
-    """The plan of the body of a loop; carries may stay where they are."""
-    params = step.equation.params
-    body, first = params["body"], 1 + params["constants"]
-    return plan(fuse(body, params["length"]), {k: first + k for k in range(params["carries"])})
-
-
-def scratch_size(step: Repeat, inner: Plan) -> int:
-    """Bytes that a loop needs besides its inputs and outputs: its counter, two buffers per carry, its body's arena."""
-    return _ALIGN + inner.arena + sum([2 * padded(v.aval) for v in carries_of(step)])
-
-
-def carries_of(step: Repeat) -> list[Var]:
-    """The variables of the body that stand for the carries."""
-    params = step.equation.params
-    first = 1 + params["constants"]
-    return list(params["body"].inputs[first : first + params["carries"]])
-
-
-def padded(aval: Any) -> int:
-    """Bytes of an array, up to the next multiple of the alignment."""
-    return -(-max(aval.size * aval.dtype.itemsize, 1) // _ALIGN) * _ALIGN

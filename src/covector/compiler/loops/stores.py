@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...core.graph import Var
-from .definitions import Definition, Dot, Host, Lapack, Map, Reduce, Repeat, Scan, Update
+from .definitions import Definition, Dot, Host, Lapack, Map, Nested, Reduce, Scan, Update
 from .index import Index, Loaded, Symbol
 from .kernels import written_out
 from .lowering import SHORT, Lowered
@@ -39,7 +39,7 @@ def live(lowered: Lowered) -> list[Definition]:
     needed |= {x.index for c in lowered.checks for x in (c.least, c.most)}
     out = []
     for d in reversed(lowered.order):
-        mine = [v.index for v in d.vars] if isinstance(d, Host | Lapack | Repeat) else [d.var.index]
+        mine = [v.index for v in d.vars] if isinstance(d, Host | Lapack | Nested) else [d.var.index]
         if any(i in needed for i in mine):
             out.append(d)
             needed |= {x.index for x in d.reads}
@@ -146,8 +146,8 @@ def stored(lowered: Lowered, definitions: Sequence[Definition], uses: Uses, grou
     out = {x.index for x in lowered.graph.outputs if type(x) is Var}
     for d in definitions:
         if not isinstance(d, Map):
-            out |= {v.index for v in d.vars} if isinstance(d, Host | Lapack | Repeat) else {d.var.index}
-        if isinstance(d, Host | Dot | Lapack | Repeat):
+            out |= {v.index for v in d.vars} if isinstance(d, Host | Lapack | Nested) else {d.var.index}
+        if isinstance(d, Host | Dot | Lapack | Nested):
             out |= {x.index for x in d.reads}
         if isinstance(d, Update) and d.old is not None:
             out.add(d.old.index)

@@ -13,6 +13,7 @@ __all__ = ["level_of"]
 
 _LONG = 300_000  # operations from which a few per cent of them are worth more than a third of the time to compile
 _CALL = 15  # operations that a mathematical function counts as
+_UNKNOWN = 1000  # iterations of a loop that ends when it ends
 _LARGE = 200_000  # characters from which vectorising straight-line code takes longer than everything else together
 
 
@@ -29,17 +30,18 @@ def level_of(p: Plan, text: str) -> int:
 
 def _operations(p: Plan) -> int:
     """Operations of a program, roughly, calls of Python and of LAPACK not counted."""
-    return sum([_of_step(step, p.bodies[k], p.inner.get(k)) for k, step in enumerate(p.steps)])
+    return sum([_of_step(step, p.bodies[k], p.inner.get(k, ())) for k, step in enumerate(p.steps)])
 
 
-def _of_step(step: Any, body: list[Box] | None, inner: Plan | None) -> int:
+def _of_step(step: Any, body: list[Box] | None, inner: tuple[Plan, ...]) -> int:
     if body is not None:
         return sum([_of_one(b) * math.prod([s.high - s.low + 1 for s in b.symbols]) for b in body])
     if isinstance(step, Dot):
         return math.prod([*step.call.stack, *step.call.sizes])
-    if isinstance(step, Repeat) and inner is not None:
-        return int(step.equation.params["length"]) * _operations(inner)
-    return 0
+    if isinstance(step, Repeat):
+        times = _UNKNOWN if step.length is None else step.length
+        return times * sum(map(_operations, inner))
+    return max(map(_operations, inner), default=0)
 
 
 def _of_one(box: Box) -> int:

@@ -11,12 +11,13 @@ from ...core.graph import Var
 from .. import math as functions
 from ..linalg import blas
 from ..linalg.gemm import write_dot
-from ..loops.definitions import Check, Dot, Failure, Host, Lapack, Repeat, Scan, Update
+from ..loops.definitions import Branch, Capacity, Check, Dot, Failure, Host, Lapack, Repeat, Scan, Update
 from ..loops.index import Index, Symbol
 from ..loops.kernels import Box, Kernel, Result, combine
 from ..loops.nodes import Complex
 from ..loops.plan import Place, Plan
 from ..loops.scope import Scope, strides_of
+from .branch import write_branch
 from .entry import entry_text, layout
 from .outline import call_nest
 from .repeat import write_repeat
@@ -41,7 +42,7 @@ class Module:
         Bytes.
     constants : list of ndarray
     hosts : list of Equation
-    checks : list of Check or Failure
+    checks : list of Check, Failure or Capacity
     """
 
     def __init__(self, plan: Plan, may_split: bool) -> None:
@@ -50,11 +51,13 @@ class Module:
         self.parallel = False
         self.constants: list[Any] = []
         self.hosts: list[Any] = []
-        self.checks: list[Check | Failure] = []
+        self.checks: list[Check | Failure | Capacity] = []
         self.functions: list[str] = []
         self.declared: set[str] = set()
         self.wanted: set[tuple[str, str]] = set()
-        self.metadata: list[str] = []
+        self.metadata: list[str] = ["!0 = !{}"]
+        self.bodies: dict[int, Function] = {}
+        self._numbers: dict[int, int] = {}
         self.names = 0
         self.kernels: dict[Any, str] = {}
         self.arena = 0
@@ -68,6 +71,30 @@ class Module:
     def name(self, what: str) -> str:
         self.names += 1
         return f'@"cv.{what}.{self.names}"'
+
+    def inner(self, plan: Plan) -> Function:
+        """The function of a program inside this one, written once however often it is called."""
+        function = self.bodies.get(id(plan))
+        if function is None:
+            function = self.bodies[id(plan)] = Function(self, plan, "")
+            function.write()
+        return function
+
+    def constant(self, array: Any) -> int:
+        """The number of a constant array."""
+        number = self._numbers.get(id(array))
+        if number is None:
+            number = self._numbers[id(array)] = len(self.constants)
+            self.constants.append(array)
+        return number
+
+    def weights(self, often: tuple[int, int]) -> str:
+        """The metadata that says how often a jump goes one way and the other."""
+        text = f'!{{!"branch_weights", i32 {often[0]}, i32 {often[1]}}}'
+        k = next((n for n, line in enumerate(self.metadata) if line.endswith(f"= {text}")), len(self.metadata))
+        if k == len(self.metadata):
+            self.metadata.append(f"!{k} = {text}")
+        return f"!{k}"
 
     def independent(self) -> tuple[str, str]:
         """An access group, and the metadata of a loop whose accesses in it are independent."""
@@ -87,8 +114,6 @@ class Function:
         self.module = module
         self.plan = p
         self.name = name
-        self.base = len(module.constants)
-        module.constants += p.constants
         self.lines: list[str] = []
         self.allocas: list[str] = []
         self.count = 0
@@ -111,20 +136,33 @@ class Function:
         if known is None:
             known = self.pointers[place] = f"%{place.kind}.{place.at}"
             if place.kind == "arena":
-                self.allocas.append(f"{known} = getelementptr inbounds i8, ptr %arena, i64 {place.at}")
+                if self.plan.small:
+                    self.allocas.append(f"{known} = alloca [{self.plan.sizes[place.at]} x i8], align 64")
+                else:
+                    self.allocas.append(f"{known} = getelementptr inbounds i8, ptr %arena, i64 {place.at}")
             else:
                 slot = f"{known}.slot"
-                self.allocas.append(f"{slot} = getelementptr inbounds ptr, ptr %const, i64 {self.base + place.at}")
-                self.allocas.append(f"{known} = load ptr, ptr {slot}")
+                number = self.module.constant(self.plan.constants[place.at])
+                self.allocas.append(f"{slot} = getelementptr inbounds ptr, ptr %const, i64 {number}")
+                self.allocas.append(f"{known} = load ptr, ptr {slot}, !invariant.load !0")
         return known
 
     def constant(self, f: Function, kind: str, at: Any) -> str:
         """The operand that points, in the function `f`, to a constant that this program returns."""
-        number = self.base + at if kind == "const" else len(f.module.constants)
-        if kind == "value":
-            f.module.constants.append(np.asarray(at))
+        number = f.module.constant(self.plan.constants[at] if kind == "const" else np.asarray(at))
         slot = f.put(f"getelementptr inbounds ptr, ptr %const, i64 {number}")
-        return f.put(f"load ptr, ptr {slot}")
+        return f.put(f"load ptr, ptr {slot}, !invariant.load !0")
+
+    def local(self, nbytes: int) -> str:
+        """A local variable."""
+        name = self.fresh()
+        self.allocas.append(f"{name} = alloca [{max(nbytes, 1)} x i8], align 64")
+        return name
+
+    def label(self) -> int:
+        """A number that makes labels unique."""
+        self.count += 1
+        return self.count
 
     def write(self) -> None:
         p = self.plan
@@ -147,11 +185,18 @@ class Function:
                 self._lapack(step)
             elif isinstance(step, Repeat):
                 write_repeat(self, step, p.inner[k], p.scratch[k])
+            elif isinstance(step, Branch):
+                write_branch(self, step, p.inner[k], p.scratch[k])
+        # Results have memory of their own, unless they are written to that of an input.
         ins = [f"ptr %in{k}" for k in range(len(p.fused.lowered.graph.inputs))]
-        outs = [f"ptr %out{k}" for k in range(len(p.outputs))]
-        params = ", ".join([*ins, *outs, "ptr %arena", "ptr %const", "ptr %host", "ptr %error", "i64 %threads"])
+        outs = [f"ptr noalias %out{k}" for k in range(len(p.outputs))]
+        params = ", ".join([*ins, *outs, "ptr noalias %arena", "ptr %const", "ptr %host", "ptr %error", "i64 %threads"])
         body = "\n  ".join([*self.allocas, *self.lines, "ret i64 0"])
-        self.module.functions.append(f"define internal i64 {self.name}({params}) #0 {{\n  {body}\n}}")
+        text = f"({params}) {'alwaysinline ' if p.small else ''}#0 {{\n  {body}\n}}"
+        self.name = self.name or self.module.kernels.get(text, "")
+        if not self.name or self.name == PROGRAM:
+            self.name = self.module.kernels[text] = self.name or self.module.name("body")
+            self.module.functions.append(f"define internal i64 {self.name}{text}")
 
     # --- loops --------------------------------------------------------------------------------------------------------
 
@@ -208,6 +253,14 @@ class Function:
             box = Box(symbols, scope.nodes, [Result(var, offset(here), value, None, len(symbols))])
             call_nest(self, box, var.size, False)
 
+    def clamped(self, x: str, high: int | None) -> str:
+        """An integer brought into the range from 0 to `high`, if there is an upper end."""
+        for name, edge in (("smin", high), ("smax", 0)):
+            if edge is not None:
+                self.module.declared.add(f"declare i64 @llvm.{name}.i64(i64, i64)")
+                x = self.put(f"call i64 @llvm.{name}.i64(i64 {x}, i64 {edge})")
+        return x
+
     def copy(self, to: str, source: str, nbytes: int) -> None:
         if nbytes and to != source:
             self.module.declared.add("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
@@ -215,8 +268,7 @@ class Function:
 
     def counted(self, n: int, body: Any) -> None:
         """Write ``for (i = 0; i < n; i++) body(i)``."""
-        self.count += 1
-        k = self.count
+        k = self.label()
         self.lines += [f"br label %enter{k}", f"enter{k}:", f"br label %loop{k}", f"loop{k}:"]
         self.lines.append(f"%i{k} = phi i64 [ 0, %enter{k} ], [ %next{k}, %latch{k} ]")
         body(f"%i{k}")
@@ -226,27 +278,27 @@ class Function:
 
     # --- other steps --------------------------------------------------------------------------------------------------
 
-    def stop_if(self, condition: str, code: str) -> None:
-        """Return `code` from the program when `condition` holds."""
-        self.count += 1
-        k = self.count
+    def stop_if(self, condition: str, code: str, number: str = "") -> None:
+        """Return `code` from the program, and the number that is wrong if given, when `condition` holds."""
+        k = self.label()
         self.lines.append(f"br i1 {condition}, label %stop{k}, label %go{k}")
-        self.lines += [f"stop{k}:", f"ret i64 {code}", f"go{k}:"]
+        wrong = [f"store i64 {number}, ptr %error"] if number else []
+        self.lines += [f"stop{k}:", *wrong, f"ret i64 {code}", f"go{k}:"]
+
+    def code_of(self, check: Check | Failure | Capacity) -> str:
+        """The number by which the program tells that a check has failed."""
+        self.module.checks.append(check)
+        return str(len(self.module.checks))
 
     def _check(self, step: Check) -> None:
-        self.module.checks.append(step.failure or step)
-        code = str(len(self.module.checks))
+        code = self.code_of(step.failure or step)
         for var, op, edge in ((step.most, "sge", step.size), (step.least, "slt", -step.size)):
             x = self.put(f"load i64, ptr {self.pointer(self.plan.places[var.index])}")
-            bad = self.put(f"icmp {op} i64 {x}, {edge}")
-            self.lines.append(f"store i64 {x}, ptr %error")
-            self.stop_if(bad, code)
+            self.stop_if(self.put(f"icmp {op} i64 {x}, {edge}"), code, x)
 
     def fail_if(self, condition: str, failure: Failure) -> None:
         """Raise an error when `condition` holds."""
-        self.module.checks.append(failure)
-        self.lines.append("store i64 0, ptr %error")
-        self.stop_if(condition, str(len(self.module.checks)))
+        self.stop_if(condition, self.code_of(failure), "0")
 
     def _lapack(self, step: Lapack) -> None:
         places = self.plan.places

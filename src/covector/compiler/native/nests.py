@@ -8,6 +8,7 @@ from typing import Any
 from ..loops.kernels import Box, Result
 from ..loops.nodes import Complex, Node
 from .instructions import FAST, Writer, literal, memory_type, value_type
+from .masks import write_unmasked
 
 __all__ = ["Nest", "identity"]
 
@@ -69,6 +70,7 @@ class Nest:
         self.blocked = False
         self.metadata: list[str] = []
         self.sums: list[_Sum] = []
+        self.rare = ""  # metadata of a jump, if products shall not be waited for
         self.partials: tuple[str, int, int] | None = None  # where parts leave reductions, their length, the first
         for r in box.results:
             if r.how is not None:
@@ -103,8 +105,9 @@ class Nest:
     # --- loops --------------------------------------------------------------------------------------------------------
 
     def _nest(self, level: int) -> None:
-        for n in self.by_level[level]:
-            self.w.write(self.lines, n)
+        if not self._unmasked():
+            for n in self.by_level[level]:
+                self.w.write(self.lines, n)
         if self.box.columns == level:
             self._columns(level)
             return
@@ -130,6 +133,13 @@ class Nest:
         for s in self.sums:
             if s.result.depth == level:
                 self._finish(s)
+
+    def _unmasked(self) -> bool:
+        """Write numbers without the masks of products, if that is worth it."""
+        if self.depth or not self.rare:
+            return False
+        results = [n for r in self.box.results for n in _parts(r.value)]
+        return write_unmasked(self.w, self.lines, self.by_level[0], results, self.rare)
 
     def _loop(self, level: int, low: str, high: str, body: Any, innermost: bool) -> None:
         symbol = self.box.symbols[level]

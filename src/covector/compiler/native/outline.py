@@ -17,6 +17,7 @@ _INLINE = 64  # iterations up to which a loop nest becomes part of the program's
 _WORTH = 150_000  # operations from which threads bring more than they cost
 _PART = 40_000  # operations that a thread does before it looks for more
 _PARTS = 64  # parts at most
+_RARE = 1 << 20
 _CALL = 15  # operations that a mathematical function counts as
 
 
@@ -63,6 +64,8 @@ class _Outline:
         lines: list[str] = []
         allocas: list[str] = []
         nest = Nest(w, "l", lines, allocas, self.box)
+        if self.f.plan.small:
+            nest.rare = self.module.weights((1, _RARE))
         marker = ""
         if self.independent:
             w.group, marker = "!GROUP", "!LOOP"

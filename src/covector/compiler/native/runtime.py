@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ...control.capacity import CapacityError
 from ...core.graph import Var
 from ...core.primitive import bind
 from ..disk.contents import Contents
-from ..loops.definitions import Failure
+from ..loops.definitions import Capacity, Failure
 from .entry import MISMATCH, ON_STACK, builtin, context, layout
 from .outputs import new_array
 from .threads import limit
@@ -127,6 +128,8 @@ class Native:
     def _raise(self, rc: int, value: int) -> None:
         if rc > 0:
             check = self.checks[rc - 1]
+            if isinstance(check, Capacity):
+                raise CapacityError(check.tag, value)
             if isinstance(check, Failure):
                 raise np.linalg.LinAlgError(check.message.format(check.last - value))
             raise IndexError(f"index {value} is out of bounds for axis {check.axis} with size {check.size}")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...core.graph import Equation, Graph, Var
+from ...core.programs import programs_in
 from ...core.values import Aval, aval_of
 
 __all__ = ["InvalidGraphError", "check", "run_passes"]
@@ -47,9 +48,8 @@ def check(graph: Graph) -> Graph:
         _check_avals(eq)
         for v in eq.outputs:
             _define(graph, defined, v, repr(eq))
-        for value in eq.params.values():
-            if isinstance(value, Graph):
-                check(value)
+        for inner in programs_in(eq.params):
+            check(inner)
     for x in graph.outputs:
         if type(x) is Var and defined.get(x.index) is not x:
             raise InvalidGraphError(f"the output {x!r} is never computed")

@@ -10,6 +10,7 @@ import numpy as np
 from ...core.errors import ConcretizationError
 from ...core.graph import Equation, Graph, Var, record
 from ...core.primitive import PRIMITIVES, Expand, Routine
+from ...core.programs import has_programs, with_programs
 from ...core.tracer import Tracer
 from ...core.values import Aval, aval_of
 from .keys import frozen, scalar_key
@@ -75,9 +76,7 @@ class _Expansion:
             for var, value in zip(eq.outputs, self._spliced(*called, depth + 1), strict=True):
                 values[var.index] = self._in_form(value, var.aval, eq)
             return
-        params = eq.params
-        if params and any(isinstance(v, Graph) for v in params.values()):
-            params = {k: self._body(v) if isinstance(v, Graph) else v for k, v in params.items()}
+        params = with_programs(eq.params, self._body)
         outputs = eq.outputs
         if fresh:
             outputs = [self.out.variable(v.aval) for v in eq.outputs]
@@ -170,7 +169,7 @@ def _stays(eq: Equation) -> bool:
     """Whether it is clear at a glance that `eq` stands for itself, as most equations do."""
     if eq.primitive.family == "call" or _definition(eq) is not None:
         return False
-    return not eq.params or not any(isinstance(v, Graph) for v in eq.params.values())
+    return not has_programs(eq.params)
 
 
 def _look_up(x: Any, values: dict[int, Any]) -> Any:

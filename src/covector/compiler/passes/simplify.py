@@ -19,11 +19,14 @@ import numpy as np
 from ...control.loop import loop_p
 from ...core.graph import Equation, Graph, Var
 from ...core.primitive import PRIMITIVES, Primitive
+from ...core.programs import has_programs, with_programs
 from ...core.tracer import Tracer
 from ...core.values import Aval, aval_of
 from .algebra import rules_of
-from .bodies import merged
 from .constants import Constants
+from .control.choosing import branch_values
+from .control.pruning import pruned
+from .control.tidying import loop_values
 from .keys import frozen, scalar_key
 from .order import live, scheduled, use_counts
 
@@ -75,7 +78,9 @@ def simplify(graph: Graph, fired: Counter[str] | None = None) -> Graph:
         Its outputs have the shapes and dtypes that they had, and their values up to what the rules used say of
         themselves. Basic indices name every axis, with positions counted from zero.
     """
-    return Builder(graph, Counter() if fired is None else fired).finished()
+    out = Builder(pruned(graph), Counter() if fired is None else fired).finished()
+    # What became known may have left more that nobody reads.
+    return pruned(out)
 
 
 class Builder:
@@ -146,18 +151,49 @@ class Builder:
         return self.emit("broadcast", number, shape=x.shape, axes=())
 
     def _several(self, eq: Equation, inputs: Sequence[Any]) -> Sequence[Any]:
-        params = eq.params
         if eq.primitive is loop_p:
-            inputs, params = merged(inputs, params)
-        if any(isinstance(v, Graph) for v in params.values()):
-            params = {k: self._body(v) if isinstance(v, Graph) else v for k, v in params.items()}
-        return self._stored(eq.primitive, inputs, params, [v.aval for v in eq.outputs], eq.outputs)
+            return loop_values(self, eq, inputs)
+        if eq.primitive.name == "branch":
+            return branch_values(self, eq, inputs)
+        params = with_programs(eq.params, self.body) if has_programs(eq.params) else eq.params
+        return self.store(eq.primitive, inputs, params, eq.outputs)
 
-    def _body(self, body: Graph) -> Graph:
+    # --- programs inside of this one ----------------------------------------------------------------------------------
+
+    def body(self, body: Graph) -> Graph:
+        """Return a program inside of this one simplified."""
         known = self._bodies.get(id(body))
         if known is None:
             known = self._bodies[id(body)] = (simplify(body, self.fired), body)
         return known[0]
+
+    def splice(self, graph: Graph, inputs: Sequence[Any]) -> list[Any]:
+        """Return the values of the outputs of `graph` for the values of its inputs, computed in this program."""
+        values = {v.index: x for v, x in zip(graph.inputs, inputs, strict=True)}
+        use = lambda x: values[x.index] if type(x) is Var else x
+        for eq in graph:
+            for v, x in zip(eq.outputs, self.replay(eq, [use(x) for x in eq.inputs]), strict=True):
+                values[v.index] = x
+        return [use(x) for x in graph.outputs]
+
+    def replay(self, eq: Equation, inputs: Sequence[Any]) -> Sequence[Any]:
+        """Return the values of the outputs of an equation of another program, for values of its inputs."""
+        first = _INDEXED.get(eq.primitive.name, 1 << 30)
+        inputs = [x if type(x) is Var else self.constant(x, i >= first) for i, x in enumerate(inputs)]
+        if not eq.primitive.multiple:
+            return [self._one(eq.primitive, inputs, eq.params, eq.outputs[0].aval, None)]
+        outputs = [self.out.variable(v.aval) for v in eq.outputs]
+        return self._several(Equation(eq.primitive, inputs, eq.params, outputs), inputs)
+
+    def variable(self, aval: Aval) -> Var:
+        """Make a fresh variable."""
+        return self.out.variable(aval)
+
+    def store(
+        self, primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any], outputs: Sequence[Var]
+    ) -> Sequence[Var]:
+        """Return the outputs of the equation, or those of an equal one."""
+        return self._stored(primitive, inputs, params, [v.aval for v in outputs], outputs)
 
     # --- what rules use -----------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...control.axes import lane_names
+from ...control.capacity import CapacityError
 from ...core import tree
 from ...core.graph import Graph
 from ...core.tracer import Trace
@@ -158,6 +159,8 @@ class Specialisation:
         else:
             try:
                 out = code(*arrays, *hidden)
+            except CapacityError:
+                raise
             except Exception:
                 return MISMATCH  # what was not meant for these values may fail on them
             if not out.pop():

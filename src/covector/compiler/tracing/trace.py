@@ -84,8 +84,8 @@ class JitTrace(GraphTrace):
             self.check_alive(primitive)
         if primitive.inline is not None:
             return primitive.inline(*args, **params)
-        if len(args) > 1 and JitScalar in map(type, args) and _gives_way(primitive):
-            args = self._settled(primitive, args, params)
+        if len(args) > 1 and JitScalar in map(type, args):
+            args = self.settled(primitive, args, params)
         # One loop, and few helpers: this runs for every operation of a program.
         inputs: list[Any] = []
         lazies: list[Any] = []
@@ -126,8 +126,10 @@ class JitTrace(GraphTrace):
             made = [PRIMITIVES["stop_gradient"](x) if x.dtype.kind in "fc" else x for x in made]
         return tuple(made) if primitive.multiple else made[0]
 
-    def _settled(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> list[Any]:
+    def settled(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Sequence[Any]:
         """Give Python numbers among `args` the dtype that NumPy would; so that programs need no rule for them."""
+        if not _gives_way(primitive):
+            return args
         kinds = [_kind(x) for x in args]
         if all(isinstance(kind, type) for kind in kinds):
             return list(args)

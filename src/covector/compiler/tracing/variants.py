@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
+from ...control.capacity import CapacityError, enlarge, is_limited
 from ...core import tree
 from ...core.errors import CovectorError, NotDifferentiableError, TracerConversionError
 from ...core.tracer import Tracer, concrete
@@ -16,6 +17,7 @@ from ..calls.primitive import admits, call_program
 from .closures import Environment
 from .limits import Limits
 from .reach import Reach, TooMuchError
+from .running import UncachedError, run_program
 from .signature import Arguments, Static, as_input, plain_leaf
 from .specialise import MISMATCH, ForeignValueError, Specialisation, specialise
 from .substitution import SideEffectError, Substitution
@@ -24,6 +26,8 @@ __all__ = ["CacheInfo", "Found", "UncachedError", "Variants"]
 
 _ndarray = np.ndarray
 _local = threading.local()
+_MOST_ROOM = 64
+"""How often a program is recorded again because of loops that have too little room."""
 
 
 class CacheInfo(NamedTuple):
@@ -56,24 +60,8 @@ def _depth() -> int:
     return getattr(_local, "depth", 0)
 
 
-class UncachedError(Exception):
-    """The call has to be made without machine code.
-
-    Attributes
-    ----------
-    raised : bool
-        Whether the cause is an error that the function raised while it was recorded.
-    """
-
-    raised = False
-
-
 class _RaisedError(Exception):
     """The function, not the recording of it, raised the cause of this error."""
-
-
-_OF_VALUES = (ArithmeticError, LookupError, ValueError)
-"""What compiled code raises for values that NumPy raises for: positions out of bounds, singular matrices."""
 
 
 class Variants:
@@ -166,6 +154,24 @@ class Variants:
 
     def call(self, given: Arguments) -> tuple[Any, Found | None]:
         """Call the function on plain arguments; return the output, and the specialisation unless there was none."""
+        for _ in range(_MOST_ROOM):
+            try:
+                return self._call(given)
+            except CapacityError as error:
+                if error.program is None:
+                    raise
+                enlarge(error)
+                self._outgrow(error.program)
+        return self._call(given)
+
+    def _outgrow(self, spec: Specialisation) -> None:
+        """Forget a program in which a loop has too little room."""
+        with self._lock:
+            for environment in [e for group in self._groups.values() for e in group]:
+                for key, bucket in list(environment.table.items()):
+                    environment.table[key] = tuple([s for s in bucket if s is not spec])
+
+    def _call(self, given: Arguments) -> tuple[Any, Found | None]:
         refusal: BaseException | None = None
         raised = False
         try:
@@ -176,7 +182,7 @@ class Variants:
             while True:
                 bucket = environment.table.get(given.key, ())
                 for spec in bucket:
-                    out = _run(spec, arrays, hidden) if spec.is_current(hidden) else MISMATCH
+                    out = run_program(spec, arrays, hidden) if spec.is_current(hidden) else MISMATCH
                     if out is not MISMATCH:
                         self.hits[0] += 1
                         if spec is not bucket[0]:
@@ -185,7 +191,7 @@ class Variants:
                 spec = self._make_once(environment, given, hidden, bucket)
                 if spec is not None:
                     break
-            out = _run(spec, arrays, hidden)
+            out = run_program(spec, arrays, hidden)
             if out is not MISMATCH:
                 return out, Found(environment, spec)
         except (UncachedError, OverflowError) as error:
@@ -304,7 +310,7 @@ class Variants:
             raise UncachedError
         self.misses += 1
         spec.threads = self.threads
-        if self.donate:
+        if self.donate and not is_limited(spec.graph):
             spec.donate = given.flat_places(self.donate)
         self._limits.note(environment, given, spec, bucket)
         with self._lock:
@@ -377,14 +383,3 @@ def _call(given: Arguments, fun: Any, leaves: list[Any], fixed: Sequence[Any]) -
         raise  # a timeout, say, which is not to happen a second time
     except Exception as error:
         raise _RaisedError from error
-
-
-def _run(spec: Specialisation, arrays: Sequence[Any], hidden: Sequence[Any]) -> Any:
-    """Run a program; what it raises for these values, Python is to raise, where the function may catch it."""
-    spec.executable  # noqa: B018  # compiles, which is to raise its own errors
-    try:
-        return spec.run(arrays, hidden)
-    except _OF_VALUES:
-        if spec.donate:
-            raise  # the arguments may be overwritten by now
-    raise UncachedError

@@ -174,10 +174,14 @@ class Table:
         return known
 
     def _params_key(self, params: dict[str, Any]) -> Any:
-        return tuple(
-            [(k, v if type(v) is int else self._graph_key(v) if type(v) is Graph else frozen(v, self._alive))
-             for k, v in params.items()]
-        )  # fmt: skip
+        return tuple([(k, v if type(v) is int else self._param_key(v)) for k, v in params.items()])
+
+    def _param_key(self, v: Any) -> Any:
+        if type(v) is Graph:
+            return self._graph_key(v)
+        if type(v) is tuple and v and type(v[0]) is Graph:
+            return tuple([self._graph_key(g) for g in v])
+        return frozen(v, self._alive)
 
     def _graph_key(self, graph: Graph) -> int:
         """A number that two programs share only if they are the same but for the names of variables."""

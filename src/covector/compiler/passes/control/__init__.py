@@ -1,0 +1,1 @@
+"""Simplification of loops and branches; `passes.simplify` calls what is here."""

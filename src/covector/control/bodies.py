@@ -1,0 +1,252 @@
+"""Recording the functions that loops and branches are given: once, on values known by shape and dtype only.
+
+What such a function reaches besides its arguments, values traced by other transforms, become further inputs of the
+recorded program. What it computes from those alone is computed outside of the program, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from ..core import tree
+from ..core.buffer import BufferTrace, BufferValue, plain_of
+from ..core.errors import ConcretizationError, CovectorError, caller
+from ..core.graph import Equation, Graph, GraphTrace, GraphTracer, Var, abstract
+from ..core.mutation import adopt
+from ..core.primitive import PRIMITIVES, Primitive
+from ..core.protect import same_layout
+from ..core.surface import TracedArray, TracedNumber
+from ..core.tracer import Tracer, open_traces, snapshot
+from ..core.values import Aval, aval_of
+from ..core.views import version_of
+from ..transforms.arguments import fun_name, output_leaves
+from ..transforms.call import as_numpy
+from ..transforms.grad_mode import blocked_level
+from ..transforms.reverse import ReverseTrace
+from ..transforms.vmap import named_axes
+from .axes import lanes_of
+
+__all__ = ["Body", "BodyTrace", "BodyTracer", "WrittenOutsideError", "record_body", "structured"]
+
+
+def structured() -> bool:
+    """Whether a program is recorded in this thread whose values are not known: loops then become parts of it."""
+    return any(isinstance(t, GraphTrace) and not t.knows_values for t in open_traces())
+
+
+_OF_BRANCHES = (
+    "np.where(condition, a, b) or covector.cond(condition, f, g, *operands), and covector.while_loop for a loop that "
+    "depends on values"
+)
+_INSTEAD = {
+    "index": "np.take(a, i, axis=0) in place of a[i] where a is a plain array, and " + _OF_BRANCHES,
+    "float, or a function of math,": "the value as it is, and functions of NumPy; for decisions " + _OF_BRANCHES,
+}
+
+
+class BodyTracer(GraphTracer):
+    """A value of which the recorded function knows shape and dtype."""
+
+    __slots__ = ()
+
+    def _number(self, purpose: str) -> Any:
+        trace: Any = self._trace
+        trace.check_alive(purpose)
+        raise ConcretizationError(
+            f"{purpose} at {caller()} needs the value of a {self._var.aval}, but {trace.name} records {trace.function} "
+            f"once, for all its values, and knows only shape and dtype; use {_INSTEAD.get(purpose, _OF_BRANCHES)}"
+        )
+
+
+class BodyNumber(TracedNumber, BodyTracer):
+    """A `BodyTracer` of no dimensions."""
+
+    __slots__ = ()
+
+    def __float__(self) -> float:  # type: ignore[override]
+        return float(self._number("float, or a function of math,"))
+
+    def __complex__(self) -> complex:  # type: ignore[override]
+        return complex(self._number("complex"))
+
+
+class BodyArray(TracedArray, BodyTracer):
+    """A `BodyTracer` of one or more dimensions."""
+
+    __slots__ = ()
+
+
+class BodyTrace(GraphTrace):
+    """Records one function of a loop or branch.
+
+    Parameters
+    ----------
+    name : str
+        What the function was given to, for messages.
+    function : str
+        What messages call the function.
+
+    Attributes
+    ----------
+    captured : list
+        The values from outside that became inputs of the program, in their order: a handle, the value that it had, its
+        version, and the tracer that stands for it.
+    """
+
+    encloses = True
+    __slots__ = ("_marks", "captured", "function")
+
+    def __init__(self, name: str, function: str) -> None:
+        # How far the programs and tapes that are being written had come: what lies beyond is made by the function.
+        self._marks = {id(t): _progress(t) for t in open_traces()}
+        super().__init__(name)
+        self.function = function
+        self.captured: list[tuple[Tracer, Any, int, GraphTracer]] = []
+
+    def tracer(self, var: Var) -> GraphTracer:
+        return (BodyArray if var.aval.shape else BodyNumber)(self, var)
+
+    def capture(self, x: Any) -> Any:
+        """Return the traced value `x` as a tracer of this trace; anything else as it is."""
+        x = plain_of(x)
+        if not isinstance(x, Tracer) or x._trace is self:
+            return x
+        x._trace.check_alive(self.function)
+        version = version_of(x)
+        for tracer, _, seen, known in self.captured:
+            if tracer is x and seen == version:
+                return known
+        value = snapshot(x)
+        known = self.input(aval_of(value)._replace(weak=False))
+        if named_axes():
+            known.lanes = lanes_of(value)
+        self.captured.append((x, value, version, known))
+        return known
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        self.check_alive(primitive)
+        if primitive.inline is not None:
+            return primitive.inline(*args, **params)
+        for x in args:
+            if isinstance(x, Tracer) and x._weak:
+                recording: Any = x._trace
+                args = recording.settled(primitive, args, params)
+                break
+        inputs = [self.lower(x) for x in args]
+        avals = abstract(primitive, [x.aval if type(x) is Var else aval_of(x) for x in inputs], params)
+        outputs = [self.graph.variable(a) for a in (avals if primitive.multiple else (avals,))]
+        self.graph.equations.append(Equation(primitive, inputs, params, outputs))
+        made: list[Any] = [self.tracer(v) for v in outputs]
+        if blocked_level() >= self.level and primitive.name != "stop_gradient":
+            made = [PRIMITIVES["stop_gradient"](x) if x.dtype.kind in "fc" else x for x in made]
+        return tuple(made) if primitive.multiple else made[0]
+
+    def lower(self, x: Any) -> Any:
+        """The variable of a traced value, which is captured if it comes from outside; anything else is a constant."""
+        return super().lower(self.capture(x))
+
+    def write(self, x: Tracer, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> None:
+        if x._trace is not self and x._trace.level:
+            adopt(x, self.inside(x))  # made by the function, of values from outside alone
+        super().write(x, primitive, args, params)
+
+    def inside(self, x: Tracer) -> Tracer:
+        """What stands for `x` in the recorded function, if it comes from outside."""
+        owner: Any = x._trace
+        if isinstance(x, BufferValue):
+            outside = owner.owner.level < self.level
+            return BufferTrace(self).lift(same_layout(x.constant())) if outside else x
+        return self.capture(x) if owner.level < self.level else x
+
+    def check_write(self, x: Tracer) -> None:
+        """Raise if `x`, which is about to be assigned to, comes from outside of the function."""
+        if self.alive and self._is_outside(x):
+            raise WrittenOutsideError(
+                f"{self.name}: {self.function} assigns at {caller()} to an array of shape {x.shape} and dtype "
+                f"{x.dtype} that comes from outside of it, which would happen once and not in each call; make it a "
+                f"carry: pass it in the initial value, assign to the carry, and return it; or assign to a copy"
+            )
+
+    def _is_outside(self, x: Any) -> bool:
+        while isinstance(x, Tracer):
+            trace: Any = x._trace
+            if isinstance(x, BufferValue):
+                return trace.owner.level < self.level
+            if trace.level >= self.level:
+                return False
+            place = x.slot if isinstance(trace, ReverseTrace) else x._var.index if isinstance(x, GraphTracer) else 0
+            if place:
+                return place < self._marks.get(id(trace), 0)
+            x = x.value
+        return True
+
+
+def _progress(trace: Any) -> int:
+    """The number of the next value that is put down by a trace that writes a program or a tape."""
+    if isinstance(trace, GraphTrace):
+        return trace.graph.count
+    return len(trace.tape) if isinstance(trace, ReverseTrace) else 0
+
+
+class WrittenOutsideError(CovectorError, TypeError):
+    """The function of a loop or branch assigned to an array from outside of it."""
+
+
+class Body(NamedTuple):
+    """A recorded function.
+
+    Attributes
+    ----------
+    graph : Graph
+        The program; its inputs are those of the function, then the captured values.
+    captured : list
+        The values that the function reached besides its arguments.
+    treedef : PyTreeSpec
+        The structure of its result.
+    avals : list of Aval
+        Shape and dtype of its results, never weak.
+    """
+
+    graph: Graph
+    captured: list[Any]
+    treedef: tree.TreeDef
+    avals: list[Aval]
+
+
+def record_body(fun: Callable[..., Any], avals: Sequence[Aval], name: str, *, function: Any = None) -> Body:
+    """Record ``fun(*tracers)``.
+
+    Parameters
+    ----------
+    fun : callable
+        Takes one traced value per entry of `avals` and returns a pytree.
+    avals : sequence of Aval
+        Shape and dtype of the arguments.
+    name : str
+        What the function was given to, for messages: "scan", "cond".
+    function : callable, optional
+        The user's function, for messages, where `fun` only wraps it.
+
+    Returns
+    -------
+    Body
+        The program; no trace is left open, whether the function returns or raises.
+
+    Raises
+    ------
+    ConcretizationError
+        The function asks for the value of what it was given.
+    TypeError
+        It returns something that is not an array, or assigns to an array from outside.
+    """
+    user = fun if function is None else function
+    trace = BodyTrace(name, fun_name(user))
+    try:
+        inputs = [trace.input(a._replace(weak=False)) for a in avals]
+        leaves, treedef = output_leaves(fun(*inputs), name, user)
+        trace.graph.outputs = [trace.lower(as_numpy(x)) for x in leaves]
+    finally:
+        trace.close()
+    out = [x.aval if type(x) is Var else aval_of(x) for x in trace.graph.outputs]
+    return Body(trace.graph, [x for _, x, _, _ in trace.captured], treedef, [Aval(a.shape, a.dtype) for a in out])

@@ -1,0 +1,5 @@
+"""Ordinary differential equations."""
+
+from .odeint import odeint
+
+__all__ = ["odeint"]
