@@ -18,7 +18,8 @@ def close(got: Any, want: Any, rtol: float = 1e-10) -> None:
     assert got_tree == want_tree, f"structure {got_tree}, expected {want_tree}"
     for a, b in zip(got, want, strict=True):
         assert np.shape(a) == np.shape(b), f"shape {np.shape(a)}, expected {np.shape(b)}"
-        assert np.asarray(a).dtype == np.asarray(b).dtype, f"dtype {np.asarray(a).dtype}, expected {np.asarray(b).dtype}"
+        kinds = np.asarray(a).dtype, np.asarray(b).dtype
+        assert kinds[0] == kinds[1], f"dtype {kinds[0]}, expected {kinds[1]}"
         np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-12)
 
 

@@ -1,7 +1,7 @@
 """Derivatives written by hand in C: what a person would reach who has the time to derive and write them.
 
-The sources are in the folder ``limits`` of each benchmark, one file per family. They are compiled while the benchmark runs, into a
-directory that is removed afterwards; without a C compiler the column stays empty.
+The sources are in the folder ``limits`` of each benchmark, one file per family. They are compiled while the benchmark
+runs, into a directory that is removed afterwards; without a C compiler the column stays empty.
 """
 
 from __future__ import annotations

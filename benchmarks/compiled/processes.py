@@ -74,8 +74,8 @@ class Workshop:
         Failed
             If the process ends without an answer or takes too long.
         """
-        request = {"task": task, "suite": case.suite, "family": case.family, "size": case.size, "contestants": contestants, **more}
-        request["threads"] = self.threads
+        request: dict[str, Any] = {"task": task, "suite": case.suite, "family": case.family, "size": case.size}
+        request |= {"contestants": contestants, "threads": self.threads, **more}
         variables = {**os.environ, **environment(self.threads)}
         variables |= {"COVECTOR_CACHE_DIR": cache, "TORCHINDUCTOR_CACHE_DIR": str(Path(cache) / "inductor")}
         # an installed library has its byte code; the comparison, which comes first, writes it

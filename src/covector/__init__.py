@@ -12,6 +12,7 @@ from .compiler.native.threads import threads
 from .control.associative_scan import associative_scan
 from .control.conditionals import cond, switch
 from .control.fori_loop import fori_loop
+from .control.implicit import custom_root, fixed_point, linear_solve
 from .control.ode import odeint
 from .control.scan import map, scan
 from .control.while_loop import while_loop
@@ -80,10 +81,12 @@ __all__ = [
     "checkpoint",
     "cond",
     "custom_jvp",
+    "custom_root",
     "custom_vjp",
     "enable_grad",
     "errors",
     "eval_shape",
+    "fixed_point",
     "fori_loop",
     "functional",
     "grad",
@@ -95,6 +98,7 @@ __all__ = [
     "jacrev",
     "jit",
     "jvp",
+    "linear_solve",
     "linear_transpose",
     "linearize",
     "make_graph",

@@ -186,7 +186,9 @@ def test_loops_of_one_iteration_or_none(length: int, reverse: bool) -> None:
 def test_counts_and_conditions_that_are_known() -> None:
     counted = lambda x: looped(lambda i, c: [c * 2.0], [], [x], length=None, count=np.int64(5))
     assert the_loop(simplified(counted, 0.3)).params["length"] == 5
-    never = lambda x: looped(lambda i, c: [c * 2.0], [], [x], length=None, cond=lambda i, c: np.logical_and(c > 0, False))
+    never = lambda x: looped(
+        lambda i, c: [c * 2.0], [], [x], length=None, cond=lambda i, c: np.logical_and(c > 0, False)
+    )
     assert "loop" not in names(simplified(never, 0.3))
 
 
@@ -260,6 +262,49 @@ def test_functions_that_only_stacks_read_move_behind_the_loop() -> None:
     step = lambda i, a, b: [a * 0.9, b * 0.8 + a, np.sin(a) * np.cos(b)]
     graph = simplified(lambda x: looped(step, [], [x, x * 2.0]), 0.3)
     assert "sin" in names(the_loop(graph).params["body"])
+
+
+def test_products_with_vectors_become_products_of_matrices() -> None:
+    rng = np.random.default_rng(0)
+    w, u, v, xs = (
+        rng.normal(size=(8, 8)) * 0.2,
+        rng.normal(size=(8, 9)),
+        rng.normal(size=(8, 8)),
+        rng.normal(size=(20, 9)),
+    )
+    step = lambda i, w, u, v, h, x: [np.tanh(h @ w + x @ u.T), h, h @ v + 1.0, u[:, :8] @ h.T]
+    f = lambda w, u, v, h, x: looped(step, [w, u, v], [h], [x], reverse=True)
+    for h, x in ((np.ones(8), xs), (np.ones((2, 8)), np.stack([xs, xs * 2.0], axis=1))):
+        body = the_loop(simplified(f, w, u, v, h, x)).params["body"]
+        assert names(body).count("matmul") == 1
+    few = lambda w, h, xs: looped(lambda i, w, h, x: [np.tanh(h) + w @ x], [w], [h], [xs])
+    body = the_loop(simplified(few, w[:2, :2], np.ones(2), xs[:, :2])).params["body"]
+    assert "matmul" in names(body)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_sums_of_outer_products(reverse: bool) -> None:
+    rng = np.random.default_rng(0)
+    xs, start = rng.normal(size=(20, 12)), rng.normal(size=(12, 10))
+
+    def f(h: Any, xs: Any, a: Any, start: Any) -> Any:
+        def step(i: Any, a: Any, h: Any, s: Any, t: Any, r: Any, x: Any) -> Any:
+            new = np.tanh(h * 0.5 + x[:10])
+            return [new, np.multiply(x[:, None], new) + s, t + np.outer(a, h), r + x[:, None] @ new[None]]
+
+        return looped(step, [a], [h, start, np.zeros((12, 10)), np.zeros((12, 10))], [xs], reverse=reverse)
+
+    eq = the_loop(simplified(f, np.ones(10), xs, np.arange(12.0), start))
+    assert eq.params["carries"] == 1
+    assert all(v.ndim < 2 for inner in eq.params["body"] for v in inner.outputs if inner.primitive.name != "reshape")
+
+
+def test_sums_that_are_read_stay() -> None:
+    def f(h: Any, s: Any) -> Any:
+        step = lambda i, h, s: [np.tanh(h) + s[0], s + np.outer(h, h)]
+        return looped(step, [], [h, s])
+
+    assert the_loop(simplified(f, np.ones(9) * 0.1, np.zeros((9, 9)))).params["carries"] == 2
 
 
 # --- branches ---------------------------------------------------------------------------------------------------------

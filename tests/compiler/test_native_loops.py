@@ -283,6 +283,40 @@ def test_in_place(size: int, kind: str) -> None:
 
 
 @pytest.mark.parametrize("size", [3, 70, 2000])
+def test_branches_write_in_place(size: int) -> None:
+    """Where every branch writes to an array or leaves it alone, no iteration copies it."""
+
+    def put(k: Any, x: Any, y: Any) -> Any:
+        x = x.copy()
+        x[k] = x[k + 1] * 2.0 + np.sum(y)
+        return x, y
+
+    def twice(k: Any, x: Any, y: Any) -> Any:
+        x = x.copy()
+        x[0] = 3.0
+        x[k] += y[1]
+        return x, y * 1.5
+
+    keep = lambda k, x, y: (x, y)
+
+    def step(i: Any, x: Any, y: Any) -> Any:
+        return branch(i % 3, [i % 2, x, y], put, keep, twice)
+
+    f = lambda x, y: loop(step, [], [x, y], length=7)
+    graph = program(f, draw(size), draw(2))
+    check(graph, draw(size), draw(2, key=1))
+    copies = executable(graph).stages["llvm"].count(f", i64 {8 * size}, i1 false)")
+    assert copies == 1 or size < 2000
+    # Somebody else reads the array as it was.
+    both = program(lambda k, x, y: [*branch(k, [k, x, y], put, keep, twice), x], np.int64(0), draw(size), draw(2))
+    for k in range(3):
+        check(both, np.int64(min(k, 1)), draw(size), draw(2, key=1))
+    same = program(lambda k, x, y: branch(k, [k, x, x], put, keep), np.int64(0), draw(size), draw(2))
+    for k in range(2):
+        check(same, np.int64(k), draw(size), draw(2, key=1))
+
+
+@pytest.mark.parametrize("size", [3, 70, 2000])
 def test_donated(size: int) -> None:
     def step(i: Any, x: Any, y: Any) -> Any:
         x = x.copy()
@@ -378,7 +412,7 @@ def test_one_body_in_several_places() -> None:
     graph = program(lambda x: [*run(x), *run(x * 2.0), *run(x * 3.0)], draw(2000))
     check(graph, draw(2000))
     text = executable(graph).stages["llvm"]
-    assert text.count("define internal i64 @\"cv.body") == 1
+    assert text.count('define internal i64 @"cv.body') == 1
 
 
 def test_from_disk(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agreement import TRANSFORMS, agree, close
 
 import covector as cv
+from agreement import TRANSFORMS, agree, close
 
 RNG = np.random.default_rng(3)
 

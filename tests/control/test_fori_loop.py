@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agreement import TRANSFORMS, agree, close
 
 import covector as cv
+from agreement import TRANSFORMS, agree, close
 
 V = np.array([0.3, -0.7, 1.1])
 

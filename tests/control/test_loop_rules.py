@@ -69,7 +69,9 @@ def test_forward_and_reverse(example: Example) -> None:
     close(cts, covector.vjp(g, *point)[1](ct))
     inner = sum(np.vdot(np.conj(c), m) for c, m in zip(ct, moved, strict=True))
     outer = sum(np.vdot(np.conj(c), m) for c, m in zip(cts, t, strict=True))
-    np.testing.assert_allclose(np.real(inner), np.real(outer), rtol=1e-4 if np.asarray(point[0]).dtype == np.float32 else 1e-9)
+    np.testing.assert_allclose(
+        np.real(inner), np.real(outer), rtol=1e-4 if np.asarray(point[0]).dtype == np.float32 else 1e-9
+    )
 
 
 def test_cotangents_of_some_results(example: Example) -> None:
@@ -196,7 +198,10 @@ def test_gradient_of_batches(example: Example) -> None:
 
 def test_compiled(example: Example) -> None:
     close(covector.jit(example.loop)(*example.args), example.plain(*example.args))
-    close(covector.jit(gradients(example, example.loop))(*example.point), gradients(example, example.plain)(*example.point))
+    close(
+        covector.jit(gradients(example, example.loop))(*example.point),
+        gradients(example, example.plain)(*example.point),
+    )
     close(
         gradients(example, covector.jit(example.loop))(*example.point),
         gradients(example, example.plain)(*example.point),

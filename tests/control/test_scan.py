@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agreement import TRANSFORMS, agree, close
 
 import covector as cv
+from agreement import TRANSFORMS, agree, close
 
 RNG = np.random.default_rng(11)
 W = RNG.normal(size=(3, 3)) / 2
@@ -290,7 +290,12 @@ def test_a_recorded_loop_is_one_equation() -> None:
 
 @pytest.mark.parametrize("transform", [t for t in TRANSFORMS if t not in ("eval_shape", "checkpoint")])
 def test_transforms_of_recorded_loops(transform: str) -> None:
-    agree(lambda h, xs: cv.jit(lambda h, xs: cv.scan(cell, h, xs))(h, xs), lambda h, xs: written_out(cell, h, xs), (H0, XS), transform)
+    agree(
+        lambda h, xs: cv.jit(lambda h, xs: cv.scan(cell, h, xs))(h, xs),
+        lambda h, xs: written_out(cell, h, xs),
+        (H0, XS),
+        transform,
+    )
 
 
 @pytest.mark.parametrize("transform", ["grad", "jvp", "hessian", "vmap", "vmap of grad"])

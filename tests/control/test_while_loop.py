@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agreement import TRANSFORMS, agree, close
 
 import covector as cv
+from agreement import TRANSFORMS, agree, close
 
 ONE_BY_ONE = [t for t in TRANSFORMS if "vmap" not in t and t != "eval_shape"]
 
@@ -210,3 +210,24 @@ def test_a_recorded_loop_is_one_equation() -> None:
     assert [eq.primitive.name for eq in graph] == ["loop"]
     assert cv.eval_shape(root, 2.0) == cv.ShapeDtypeStruct((), float)
     assert cv.eval_shape(doubled, 2.0, V)[1] == cv.ShapeDtypeStruct((3,), float)
+
+
+def test_what_both_functions_reach_is_one_input_of_the_loop() -> None:
+    (loop,) = cv.make_graph(lambda a, b: cv.while_loop(lambda x: x < a, lambda x: x * a + b, b))(9.0, 2.0)
+    assert loop.params["constants"] == 2 and len(loop.inputs) == 3
+    (loop,) = cv.make_graph(lambda a, b: cv.while_loop(lambda x: (x < b) & (x < a), lambda x: x * a, a))(9.0, 2.0)
+    assert loop.params["constants"] == 2
+
+    def f(a: Any, b: Any) -> Any:
+        a = a * 1.0
+        return cv.while_loop(lambda x: (x < b) & (x < a[0]), lambda x: x * a[1] + b, a[1])
+
+    def by_hand(a: Any, b: Any) -> Any:
+        x = a[1]
+        while x < b and x < a[0]:
+            x = x * a[1] + b
+        return x
+
+    args = (np.array([50.0, 1.5]), 20.0)
+    close(cv.jit(f)(*args), np.float64(by_hand(*args)))
+    close(cv.jit(cv.grad(f, argnums=(0, 1)))(*args), cv.grad(by_hand, argnums=(0, 1))(*args))

@@ -35,7 +35,7 @@ def test_it_runs_as_a_script(script: Path, tmp_path: Path) -> None:
 
 def test_every_script_is_listed() -> None:
     readme = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
-    assert len(SCRIPTS) == 4
+    assert len(SCRIPTS) == 5
     assert [script.name for script in SCRIPTS if f"`{script.name}`" not in readme] == []
 
 
@@ -88,3 +88,27 @@ def test_ode_sensitivity_keeps_the_conserved_quantity() -> None:
     _, along = covector.jvp(conserved, (states, rates), (derivative, direction))
     np.testing.assert_allclose(along, np.full(len(states), -np.log(example["START"][1])), rtol=1e-4)
     assert np.max(np.abs(derivative)) > 1
+
+
+def test_lotka_volterra_is_at_the_maximum_with_errors_of_differences() -> None:
+    example = names_of("lotka_volterra.py")
+    parameters, errors, search = example["fit"]()
+    assert search.success
+    assert np.max(np.abs(search.jac)) < 1e-5
+    # The curvature from differences of the gradient, in logarithms.
+    gradient, step = example["loss_and_gradient"], 1e-4
+    columns = [(gradient(search.x + step * d)[1] - gradient(search.x - step * d)[1]) / (2 * step) for d in np.eye(8)]
+    curvature = (np.stack(columns) + np.stack(columns).T) / 2
+    np.testing.assert_allclose(errors, parameters * np.sqrt(np.diag(np.linalg.inv(curvature))), rtol=1e-5)
+    # Bob Carpenter's posterior of the same model: the weak priors move the means by a fraction of their deviation.
+    for name, value in zip(example["NAMES"], parameters, strict=True):
+        if name in example["CARPENTER"]:
+            mean, deviation = example["CARPENTER"][name]
+            assert abs(value - mean) < 0.3 * deviation, name
+
+
+def test_lotka_volterra_draws_a_plot(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    example = names_of("lotka_volterra.py")
+    example["plot"](np.array([0.54, 0.027, 0.8, 0.024, 34.6, 5.8, 0.2, 0.2]), tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")

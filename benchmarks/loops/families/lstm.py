@@ -19,14 +19,10 @@ def _limit(quantity: str, library: Any, primals: Any, data: Any, tangents: Any) 
     layers, _, b = weights.shape
     steps = len(sequence) - 1
     out = answers(quantity, primals)
-    sizes = (layers, steps, b)
-    if quantity == "gradient":
-        room = (np.empty((steps, layers, 8, b)), np.empty((steps, b)), np.empty((2, layers, b)))
-        return filling(call(library.lstm_gradient, *sizes, *primals, state, sequence, *room, *out), out)
-    if quantity == "value":
-        return filling(call(library.lstm_value, *sizes, *primals, state, sequence, np.empty((4, layers, b)), *out), out)
-    room = (np.empty((6, layers, b)),)
-    return filling(call(library.lstm_forward, *sizes, *primals, *tangents, state, sequence, *room, *out), out)
+    kept = [np.empty((steps, layers, 8, b)), np.empty((steps, b))] if quantity == "gradient" else []
+    room = [*kept, np.empty((6, layers, b))]
+    function = getattr(library, f"lstm_{quantity}")
+    return filling(call(function, layers, steps, b, *primals, *tangents, state, sequence, *room, *out), out)
 
 
 def _loop(layers: int, characters: int, features: int, **marks: Any) -> Loop:

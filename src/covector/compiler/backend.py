@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Executable", "executable"]
 
-_LONG = 20_000  # equations from which rolling comes first: it takes less time than to simplify every iteration
-_LOOPS = 500  # equations that a rolled program may have; one with more may be rolled better as it was recorded
-
 
 class Executable:
     """A program ready to run on arrays of the dtypes and shapes of its inputs.
@@ -95,17 +92,10 @@ class _Passes:
         from .native.emit import emit
         from .passes.check import run_passes
         from .passes.expand import expand
-        from .passes.roll import roll
-        from .passes.simplify import simplify
+        from .passes.shorten import shorten
 
         program = timed(seconds, "expand", run_passes, self.graph, [expand])
-        # Loops of simplified iterations are faster; iterations are more alike as they were recorded.
-        first = [simplify, roll] if len(program) <= _LONG else [roll, simplify, roll]
-        short = timed(seconds, "simplify and roll", run_passes, program, first)
-        if len(short) > _LOOPS and len(program) <= _LONG:
-            other = timed(seconds, "roll and simplify", run_passes, program, [roll, simplify, roll])
-            short = min(short, other, key=len)
-        program = self.stages["simplified"] = short
+        program = self.stages["simplified"] = timed(seconds, "simplify and roll", shorten, program).graph
         fused = self.stages["kernels"] = timed(seconds, "fuse", fuse, program)
         planned = timed(seconds, "plan", plan, fused, self.pairs(program))
         module: Module = timed(seconds, "emit", emit, planned, self.threads)

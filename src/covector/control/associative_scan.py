@@ -11,7 +11,7 @@ from ..core import tree
 from ..core.tracer import Tracer
 from ..core.values import aval_of, shape_of
 from ..transforms.arguments import check_leaf, fun_name
-from .carries import check_functions, shown
+from .carries import check_functions, leaves_like, shown
 
 __all__ = ["associative_scan"]
 
@@ -72,9 +72,7 @@ def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = 
     axes = _axes(leaves, treedef, axis)
 
     def combine(a: Sequence[Any], b: Sequence[Any]) -> list[Any]:
-        out, out_treedef = tree.flatten(fn(tree.unflatten(treedef, a), tree.unflatten(treedef, b)))
-        _check(fn, out, out_treedef, b, treedef)
-        return out
+        return _checked(fn, fn(tree.unflatten(treedef, a), tree.unflatten(treedef, b)), b, treedef)
 
     if reverse:
         leaves = [np.flip(x, k) for x, k in zip(leaves, axes, strict=True)]
@@ -135,16 +133,21 @@ def _axes(leaves: Sequence[Any], treedef: tree.TreeDef, axis: Any) -> list[int]:
     return axes
 
 
-def _check(fn: Any, out: Sequence[Any], out_treedef: tree.TreeDef, given: Sequence[Any], treedef: tree.TreeDef) -> None:
-    if out_treedef != treedef:
+def _checked(fn: Any, made: Any, given: Sequence[Any], treedef: tree.TreeDef) -> list[Any]:
+    """The leaves of what `fn` made; TypeError unless structure, shapes and dtypes are those it was given."""
+    out = leaves_like(treedef, made)
+    if out is None:
         raise TypeError(
-            f"associative_scan: {fun_name(fn)} returns the structure {shown(out_treedef)}, and was given "
+            f"associative_scan: {fun_name(fn)} returns the structure {shown(tree.structure(made))}, and was given "
             f"{shown(treedef)}; it must return what it combines"
         )
     for path, x, y in zip(tree.paths(treedef), out, given, strict=True):
+        if not isinstance(x, Tracer):
+            check_leaf(x, f"associative_scan: what {fun_name(fn)} returns for elems{path}")
         if aval_of(x)[:2] != aval_of(y)[:2]:
             raise TypeError(
                 f"associative_scan: {fun_name(fn)} returns {aval_of(x)} for elems{path}, of which it was given "
                 f"{aval_of(y)}; shape and dtype must stay the same (it is called with many pairs at once, one after "
                 f"the other along the axis)"
             )
+    return out

@@ -37,6 +37,7 @@ __all__ = [
     "mapped_over",
     "on_shared",
     "open_axes",
+    "recorded",
     "settle_axes",
 ]
 
@@ -300,6 +301,19 @@ def open_axes(graph: Graph, trace: GraphTrace, bound: Axis | None = None, by: An
         for axis, entry in known.items():
             stack.enter_context(bound_axis(axis.name, entry))
         yield graph
+
+
+def recorded(step: Callable[..., Sequence[Any]], graphs: Sequence[Graph], avals: Sequence[Aval]) -> Graph:
+    """Record ``step(*programs, *tracers)``, which runs the programs `graphs`; what comes out has settled axes."""
+    trace = GraphTrace("loop")
+    try:
+        with ExitStack() as stack:
+            opened = [stack.enter_context(open_axes(graph, trace)) for graph in graphs]
+            outputs = step(*opened, *[trace.input(a) for a in avals])
+            trace.graph.outputs = [trace.lower(x) for x in outputs]
+    finally:
+        trace.close()
+    return settle_axes(trace.graph)
 
 
 def mapped_over(axes: Sequence[Axis], leaves: Sequence[Any]) -> list[Any]:

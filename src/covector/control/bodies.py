@@ -11,17 +11,19 @@ from typing import Any, NamedTuple
 
 from ..core import tree
 from ..core.buffer import BufferTrace, BufferValue, plain_of
-from ..core.errors import ConcretizationError, CovectorError, caller
+from ..core.errors import ConcretizationError, CovectorError, TracerConversionError, caller
 from ..core.graph import Equation, Graph, GraphTrace, GraphTracer, Var, abstract
 from ..core.mutation import adopt
 from ..core.primitive import PRIMITIVES, Primitive
 from ..core.protect import same_layout
 from ..core.surface import TracedArray, TracedNumber
-from ..core.tracer import Tracer, open_traces, snapshot
+from ..core.tracer import Trace, Tracer, open_traces, snapshot
 from ..core.values import Aval, aval_of
 from ..core.views import version_of
 from ..transforms.arguments import fun_name, output_leaves
+from ..transforms.batching import BatchTrace
 from ..transforms.call import as_numpy
+from ..transforms.forward import ForwardTrace
 from ..transforms.grad_mode import blocked_level
 from ..transforms.reverse import ReverseTrace
 from ..transforms.vmap import named_axes
@@ -56,6 +58,16 @@ class BodyTracer(GraphTracer):
         raise ConcretizationError(
             f"{purpose} at {caller()} needs the value of a {self._var.aval}, but {trace.name} records {trace.function} "
             f"once, for all its values, and knows only shape and dtype; use {_INSTEAD.get(purpose, _OF_BRANCHES)}"
+        )
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        trace: Any = self._trace
+        if self.dtype.kind not in "iub" or not trace.alive:
+            return super().__array__(dtype, copy)
+        raise TracerConversionError(
+            f"np.asarray(t), or a[t] of a plain array a, at {caller()} needs the value of a {self._var.aval}, of which "
+            f"{trace.name}, which records {trace.function} once, knows only shape and dtype; np.take(a, t, axis=0) "
+            f"picks from a plain array"
         )
 
 
@@ -95,14 +107,30 @@ class BodyTrace(GraphTrace):
     """
 
     encloses = True
-    __slots__ = ("_marks", "captured", "function")
+    __slots__ = ("_made", "_marks", "_noting", "captured", "function")
 
     def __init__(self, name: str, function: str) -> None:
-        # How far the programs and tapes that are being written had come: what lies beyond is made by the function.
+        # Two ways to know what the function makes of values from outside alone, and may write to: how far the programs
+        # and tapes had come that are being written, and, of the other transforms, a list of what they make.
         self._marks = {id(t): _progress(t) for t in open_traces()}
+        self._made: dict[int, Any] = {}
+        self._noting = [t for t in open_traces() if type(t) in _NOTING]
+        for t in self._noting:
+            t.__class__ = _NOTING[type(t)]
         super().__init__(name)
         self.function = function
         self.captured: list[tuple[Tracer, Any, int, GraphTracer]] = []
+
+    def close(self) -> None:
+        for t in self._noting:
+            t.__class__ = type(t).__base__  # type: ignore[assignment]
+        self._noting = []
+        self._made = {}
+        super().close()
+
+    def note(self, made: Any) -> None:
+        """Note what another transform has made while the function runs."""
+        self._made[id(made)] = made
 
     def tracer(self, var: Var) -> GraphTracer:
         return (BodyArray if var.aval.shape else BodyNumber)(self, var)
@@ -169,6 +197,8 @@ class BodyTrace(GraphTrace):
             )
 
     def _is_outside(self, x: Any) -> bool:
+        if id(x) in self._made:
+            return False
         while isinstance(x, Tracer):
             trace: Any = x._trace
             if isinstance(x, BufferValue):
@@ -180,6 +210,26 @@ class BodyTrace(GraphTrace):
                 return place < self._marks.get(id(trace), 0)
             x = x.value
         return True
+
+
+def _noting(cls: type[Trace]) -> type[Trace]:
+    """The class of those traces of `cls` of which functions that are being recorded note what they make."""
+
+    class Noting(cls):  # type: ignore[misc, valid-type]
+        __slots__ = ()
+
+        def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+            out = cls.process(self, primitive, args, params)
+            for trace in open_traces():
+                if isinstance(trace, BodyTrace):
+                    for y in out if primitive.multiple else (out,):
+                        trace.note(y)
+            return out
+
+    return Noting
+
+
+_NOTING: dict[type[Trace], type[Trace]] = {cls: _noting(cls) for cls in (ForwardTrace, BatchTrace)}
 
 
 def _progress(trace: Any) -> int:
@@ -206,12 +256,15 @@ class Body(NamedTuple):
         The structure of its result.
     avals : list of Aval
         Shape and dtype of its results, never weak.
+    handles : list of (Tracer, int)
+        What the captured values were reached by, and in which version, to find those that two functions share.
     """
 
     graph: Graph
     captured: list[Any]
     treedef: tree.TreeDef
     avals: list[Aval]
+    handles: list[tuple[Tracer, int]]
 
 
 def record_body(fun: Callable[..., Any], avals: Sequence[Aval], name: str, *, function: Any = None) -> Body:
@@ -249,4 +302,6 @@ def record_body(fun: Callable[..., Any], avals: Sequence[Aval], name: str, *, fu
     finally:
         trace.close()
     out = [x.aval if type(x) is Var else aval_of(x) for x in trace.graph.outputs]
-    return Body(trace.graph, [x for _, x, _, _ in trace.captured], treedef, [Aval(a.shape, a.dtype) for a in out])
+    values = [x for _, x, _, _ in trace.captured]
+    handles = [(handle, version) for handle, _, version, _ in trace.captured]
+    return Body(trace.graph, values, treedef, [Aval(a.shape, a.dtype) for a in out], handles)

@@ -15,7 +15,10 @@ from ..ops.structural import broadcast_p
 from ..transforms.call import as_numpy
 from ..transforms.vmap import named_axes
 from .axes import bound_axes, settle_axes
+from .capacity import with_capacities
 from .derivatives import Derived, Source, Tape, dual, tangents
+from .evaluation import evaluation
+from .loop import is_recorded
 from .residuals import part
 from .samples import branch_samples
 
@@ -233,11 +236,15 @@ def _residuals(
     args: Sequence[Any], params: dict[str, Any], parents: Sequence[int]
 ) -> tuple[Sequence[Any], dict[str, Any]]:
     branches, how = params["branches"], params["how"]
-    kept = _Pass(branches, tuple([p > 0 for p in parents[1:]]))
-    results = _bind(args[0], args[1:], kept.forward, how)
-    count = len(branches[0].outputs)
-    kept.residuals = tuple(results[count:])
-    return results[:count], {**params, "kept": kept}
+
+    def run() -> tuple[Sequence[Any], dict[str, Any]]:
+        kept = _Pass(branches, tuple([p > 0 for p in parents[1:]]))
+        results = _bind(args[0], args[1:], kept.forward, how)
+        count = len(branches[0].outputs)
+        kept.residuals = tuple(results[count:])
+        return results[:count], {**params, "kept": kept}
+
+    return run() if is_recorded(args) else with_capacities(run)
 
 
 def _vjp(
@@ -288,7 +295,8 @@ def _transposed(graph: Graph, linear: Sequence[bool], given: Sequence[bool]) -> 
 def _batch(trace: Any, args: Sequence[Any], mapped: Sequence[bool], *, branches: Programs, how: str, **_: Any) -> Any:
     from .branch_lanes import over_lanes
 
-    return over_lanes(trace, args, mapped, branches, how)
+    with evaluation(not is_recorded(args)):
+        return over_lanes(trace, args, mapped, branches, how)
 
 
 branch_p = Primitive(
@@ -301,7 +309,7 @@ branch_p = Primitive(
     samples=branch_samples(),
     residuals=_residuals,
     forward=_forward,
-    family="call",
+    family="control",
     multiple=True,
 )
 """``branch(index, *operands, branches, how)`` returns the results of the program number `index`, clamped into range."""

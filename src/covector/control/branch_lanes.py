@@ -3,7 +3,8 @@
 Where every lane decides for itself there are three ways. *Gather*: each program runs on those lanes that take it, which
 is exact and needs to know who takes which. *Select*: every program runs on all lanes, and each lane keeps what it
 wants; lanes that do not take a program lend their place to one that does, so that nothing can overflow, divide by zero
-or iterate forever there. *Loop*: lane after lane decides for itself.
+or iterate forever there. In compiled code, which does not warn, they need not where it is clear that the programs end;
+derivatives are kept from NaN all the same. *Loop*: lane after lane decides for itself.
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ConcretizationError
-from ..core.graph import Graph, Var, record
+from ..core.graph import Graph, record
 from ..core.programs import programs_in
-from ..core.tracer import concrete
 from ..core.values import Aval, aval_of, dtype_of, shape_of
 from ..ops.indexing import gather_p
 from ..transforms.batching import BatchTrace, BatchTracer, Unmapped
@@ -25,6 +25,7 @@ from ..transforms.stop_gradient import stop_gradient
 from .axes import Axis, axes_of, bound_axes, settle_axes
 from .branch import branch_p, fitted, result_avals
 from .derivatives import batched
+from .evaluation import is_evaluated
 from .loop import loop_p
 
 __all__ = ["over_lanes", "work"]
@@ -45,9 +46,16 @@ def over_lanes(trace: Any, args: Sequence[Any], mapped: Sequence[bool], branches
         if type(index) is np.ndarray:
             return _gathered(trace, index, operands, mapped[1:], branches)
         # Of lanes of lanes nobody knows here who takes which; the map around this one will.
-        how = "select" if concrete(index) is not None else _cheaper(branches, len(operands))
-    way = _selected if how == "select" else _looped
-    return way(trace, index, operands, mapped[1:], branches)
+        simple = _is_simple(operands, mapped[1:], branches)
+        how = "select" if is_evaluated() or (simple and _is_cheap(branches)) else "loop"
+        inner = "auto"
+    else:
+        simple, inner = _is_simple(operands, mapped[1:], branches), how
+    if how == "loop":
+        return _looped(trace, index, operands, mapped[1:], branches, inner)
+    if simple and not is_evaluated():
+        return _masked(trace, index, operands, mapped[1:], branches)
+    return _selected(trace, index, operands, mapped[1:], branches, inner)
 
 
 def _check_axes(trace: Any, branches: Programs) -> None:
@@ -117,12 +125,13 @@ def _gathered(
     for k, own in zip(numbers, lanes, strict=True):
         part = BatchTrace(trace.name, len(own))
         try:
-            xs = [x[own] if m else x for x, m in zip(operands, mapped, strict=True)]
+            xs = [gather_p(x, own, unique=True) if m else x for x, m in zip(operands, mapped, strict=True)]
             parts.append(_on_lanes(part, xs, mapped, branches[k]))
         finally:
             part.close()
-    order = np.argsort(np.concatenate(lanes))
-    return tuple([np.concatenate(ys)[order] for ys in zip(*parts, strict=True)])
+    place = np.empty(trace.size, np.intp)
+    place[np.concatenate(lanes)] = np.arange(trace.size)
+    return tuple([gather_p(np.concatenate(ys), place, unique=True) for ys in zip(*parts, strict=True)])
 
 
 def _on_lanes(trace: Any, operands: Sequence[Any], mapped: Sequence[bool], graph: Graph) -> tuple[Any, ...]:
@@ -136,16 +145,43 @@ def _lanes_of(trace: Any, y: Any) -> Any:
     return y.value if mine else np.broadcast_to(y, (trace.size, *shape_of(y)))
 
 
-def _selected(
+def _takes(index: Any, k: int, count: int) -> Any:
+    """Which lanes take program k."""
+    return index <= 0 if k == 0 else index >= count - 1 if k == count - 1 else index == k
+
+
+def _masked(
     trace: Any, index: Any, operands: Sequence[Any], mapped: Sequence[bool], branches: Programs
 ) -> tuple[Any, ...]:
-    """Run all programs on all lanes."""
-    last = len(branches) - 1
+    """Run all programs on all lanes, whatever comes of it: nobody looks at it.
+
+    Only derivatives of what nobody looks at have to be kept from becoming NaN: they end before the program.
+    """
+    out: list[Any] = []
+    for k, graph in enumerate(branches):
+        takes = _takes(index, k, len(branches))
+        xs = [
+            np.where(_over(takes, x), x, stop_gradient(x)) if dtype_of(x).kind in "fc" else x
+            for x in [
+                x if m or dtype_of(x).kind not in "fc" else np.broadcast_to(x, (trace.size, *shape_of(x)))
+                for x, m in zip(operands, mapped, strict=True)
+            ]
+        ]
+        own = [m or dtype_of(x).kind in "fc" for x, m in zip(xs, mapped, strict=True)]
+        ys = _on_lanes(trace, xs, own, graph)
+        out = [np.where(_over(takes, y), y, z) for y, z in zip(ys, out, strict=True)] if out else list(ys)
+    return tuple(out)
+
+
+def _selected(
+    trace: Any, index: Any, operands: Sequence[Any], mapped: Sequence[bool], branches: Programs, inner: str
+) -> tuple[Any, ...]:
+    """Run all programs on all lanes; `inner` is how maps around this one shall decide."""
     avals = result_avals(branches[0])
     lanes = [Aval((trace.size, *a.shape), a.dtype) for a in avals]
     out: list[Any] = []
     for k, graph in enumerate(branches):
-        takes = index <= 0 if k == 0 else index >= last if k == last else index == k
+        takes = _takes(index, k, len(branches))
         # Whose place the other lanes take: derivatives do not flow there.
         one = np.argmax(takes)
         xs = [
@@ -158,7 +194,7 @@ def _selected(
         given = {i: aval_of(x)._replace(weak=False) for i, x in enumerate(xs)}
         nothing = fitted(Graph(), (), (), given, lanes)
         some = np.any(takes).astype(np.int64)
-        ys = branch_p(some, *xs, branches=(nothing, program), how="auto")
+        ys = branch_p(some, *xs, branches=(nothing, program), how=inner)
         out = [np.where(_over(takes, y), y, z) for y, z in zip(ys, out, strict=True)] if out else list(ys)
     return tuple(out)
 
@@ -169,9 +205,9 @@ def _over(takes: Any, x: Any) -> Any:
 
 
 def _looped(
-    trace: Any, index: Any, operands: Sequence[Any], mapped: Sequence[bool], branches: Programs
+    trace: Any, index: Any, operands: Sequence[Any], mapped: Sequence[bool], branches: Programs, inner: str
 ) -> tuple[Any, ...]:
-    """Run lane after lane."""
+    """Run lane after lane; `inner` is how maps around this one shall decide."""
     avals = [aval_of(x)._replace(weak=False) for x in operands]
     shared = [i for i, m in enumerate(mapped) if not m]
     own = [i for i, m in enumerate(mapped) if m]
@@ -179,7 +215,7 @@ def _looped(
     def lane(_: Any, *xs: Any) -> Any:
         constants, (number, *elements) = xs[: len(shared)], xs[len(shared) :]
         full = {**dict(zip(shared, constants, strict=True)), **dict(zip(own, elements, strict=True))}
-        return branch_p(number, *[full[i] for i in range(len(operands))], branches=branches, how="auto")
+        return branch_p(number, *[full[i] for i in range(len(operands))], branches=branches, how=inner)
 
     of_one = [_INDEX, *[avals[i] for i in shared], Aval((), dtype_of(index))]
     of_one += [Aval(avals[i].shape[1:], avals[i].dtype) for i in own]
@@ -195,8 +231,11 @@ def _looped(
 _DECISION = 16.0
 """Additions in the time of a decision that the processor did not foresee."""
 
-_TOGETHER = 4.0
+_TOGETHER = 6.0
 """How many lanes are computed together where each is a few numbers."""
+
+_FEW = 16
+"""How many numbers of an operand that all lanes share may be repeated for each of them."""
 
 
 def work(graph: Graph) -> tuple[float, bool]:
@@ -221,13 +260,15 @@ def _per_element(primitive: Any) -> float:
     return 10.0 if primitive.family == "elementwise" else 4.0
 
 
-def _cheaper(branches: Programs, operands: int) -> str:
-    """Whether evaluating all programs for all lanes, or lane after lane, is the less work."""
-    found = [work(graph) for graph in branches]
-    if any(loops for _, loops in found):
-        return "loop"
-    costs = [cost for cost, _ in found]
-    sizes = [v.size for graph in branches for eq in graph.equations for v in eq.outputs if type(v) is Var]
+def _is_simple(operands: Sequence[Any], mapped: Sequence[bool], branches: Programs) -> bool:
+    """Whether all programs may run on all lanes as they are: they end, and no large operand is shared."""
+    shared = [x for x, m in zip(operands, mapped, strict=True) if not m and dtype_of(x).kind in "fc"]
+    return all(math.prod(shape_of(x)) <= _FEW for x in shared) and not any(work(g)[1] for g in branches)
+
+
+def _is_cheap(branches: Programs) -> bool:
+    """Whether evaluating all programs for all lanes is less work than what each lane needs, lane after lane."""
+    costs = [work(graph)[0] for graph in branches]
+    sizes = [v.size for graph in branches for eq in graph.equations for v in eq.outputs]
     together = _TOGETHER if max(sizes, default=0) <= _TOGETHER else 1.0
-    # Before and after, operands and results are chosen for each lane.
-    return "select" if sum(costs) / together <= sum(costs) / len(costs) + _DECISION else "loop"
+    return sum(costs) / together <= sum(costs) / len(costs) + _DECISION

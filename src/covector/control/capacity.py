@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from ..core.errors import CovectorError
@@ -17,13 +18,24 @@ from ..core.graph import Graph, Var
 from ..core.programs import programs_in
 from ..core.values import aval_of
 
-__all__ = ["FIRST", "CapacityError", "capacity_of", "enlarge", "is_limited", "tag_of", "with_capacities"]
+__all__ = [
+    "FIRST",
+    "CapacityError",
+    "assumed",
+    "capacities_in",
+    "capacity_of",
+    "enlarge",
+    "is_limited",
+    "tag_of",
+    "with_capacities",
+]
 
 FIRST = 32
 """The number of iterations that there is room for at first."""
 
 _capacities: dict[int, int] = {}
 _lock = threading.Lock()
+_local = threading.local()
 
 T = TypeVar("T")
 
@@ -76,12 +88,35 @@ def _outline(graph: Graph) -> str:
 
 def is_limited(graph: Graph) -> bool:
     """Whether there are loops in the program that may turn out to have too little room."""
-    return any("tag" in eq.params or any(is_limited(g) for g in programs_in(eq.params)) for eq in graph.equations)
+    return bool(capacities_in(graph))
 
 
 def capacity_of(tag: int) -> int:
     """The number of iterations to make room for."""
-    return _capacities.get(tag, FIRST)
+    given: dict[int, int] = getattr(_local, "assumed", {})
+    return given.get(tag) or _capacities.get(tag, FIRST)
+
+
+def capacities_in(graph: Graph) -> dict[int, int]:
+    """The room that the loops of a program have."""
+    found: dict[int, int] = {}
+    for eq in graph.equations:
+        if "tag" in eq.params:
+            found[eq.params["tag"]] = eq.params["length"]
+        for inner in programs_in(eq.params):
+            found.update(capacities_in(inner))
+    return found
+
+
+@contextmanager
+def assumed(capacities: dict[int, int]) -> Iterator[None]:
+    """Record programs with this room in their loops, as one that exists already was recorded."""
+    before = getattr(_local, "assumed", {})
+    _local.assumed = {**before, **capacities}
+    try:
+        yield
+    finally:
+        _local.assumed = before
 
 
 def enlarge(error: CapacityError) -> None:

@@ -19,7 +19,7 @@ from ..core.values import Aval, aval_of, dtype_of, is_weak, shape_of
 from ..transforms.arguments import check_leaf, fun_name
 from ..transforms.call import as_numpy
 
-__all__ = ["Carry", "Stacks", "as_strong", "check_functions", "check_unroll", "fresh", "shown"]
+__all__ = ["Carry", "Stacks", "as_strong", "check_functions", "check_unroll", "fresh", "leaves_like", "shown"]
 
 _ndarray = np.ndarray
 
@@ -90,7 +90,8 @@ class Carry:
         self._argument = argument
         leaves, self.treedef = tree.flatten(init)
         for i, x in enumerate(leaves):
-            if not isinstance(x, Tracer):
+            known = isinstance(x, Tracer | np.number | np.bool_) or (type(x) is _ndarray and x.dtype.kind in "biufc")
+            if not known:  # naming a leaf takes longer than checking it
                 check_leaf(x, f"{name}: {argument}{self._path(i)}")
         self.leaves = [as_strong(x) for x in leaves]
         self._shapes = [shape_of(x) for x in self.leaves]
@@ -137,11 +138,11 @@ class Carry:
 
     def check(self, function: Callable[..., Any], new: Any) -> list[Any]:
         """Return the leaves of the new state; TypeError unless it has the structure, shapes and dtypes of the first."""
-        leaves, treedef = tree.flatten(new)
-        if treedef is not self.treedef and treedef != self.treedef:
+        leaves = leaves_like(self.treedef, new)
+        if leaves is None:
             raise TypeError(
-                f"{self._name}: {fun_name(function)} returns a state of the structure {shown(treedef)}, but "
-                f"{self._argument} has the structure {shown(self.treedef)}; return the same structure in each step"
+                f"{self._name}: {fun_name(function)} returns a state of the structure {shown(tree.structure(new))}, "
+                f"but {self._argument} has the structure {shown(self.treedef)}; return the same structure in each step"
             )
         for i, x in enumerate(leaves):
             if type(x) is not _ndarray and not isinstance(x, np.generic | Tracer):
@@ -173,6 +174,20 @@ class Carry:
 
     def _path(self, i: int) -> str:
         return str(tree.paths(self.treedef)[i])
+
+
+def leaves_like(treedef: tree.TreeDef, value: Any) -> list[Any] | None:
+    """The leaves of `value` in the order of `treedef`, None if it has another structure; dicts may differ in order."""
+    if isinstance(value, Tracer):
+        return [value] if treedef == tree.LEAF else None
+    leaves, own = tree.flatten(value)
+    if own is treedef or own == treedef:
+        return leaves
+    try:
+        leaves = treedef.flatten_up_to(value)
+    except (ValueError, TypeError):
+        return None
+    return leaves if all(tree.structure(x) == tree.LEAF for x in leaves) else None
 
 
 def _tuple(shape: tuple[int, ...]) -> str:
@@ -212,13 +227,14 @@ class Stacks:
 
     def put(self, i: int, function: Callable[..., Any], y: Any) -> None:
         """Add what step `i` leaves behind."""
-        leaves, treedef = tree.flatten(y)
         if self.treedef is None:
-            self._begin(function, leaves, treedef)
-        elif treedef is not self.treedef and treedef != self.treedef:
+            self._begin(function, y)
+        assert self.treedef is not None
+        leaves = leaves_like(self.treedef, y)
+        if leaves is None:
             raise TypeError(
-                f"{self._name}: {fun_name(function)} returns results of the structure {shown(treedef)} in step {i}, "
-                f"and {shown(self.treedef)} in the first step; return the same structure in each step"
+                f"{self._name}: {fun_name(function)} returns results of the structure {shown(tree.structure(y))} in "
+                f"step {i}, and {shown(self.treedef)} in the first step; return the same structure in each step"
             )
         for k, x in enumerate(leaves):
             if isinstance(x, BufferValue):
@@ -239,8 +255,8 @@ class Stacks:
                 self._arrays[k] = np.empty((self._length, *aval.shape), aval.dtype)
             self._arrays[k][i] = x
 
-    def _begin(self, function: Callable[..., Any], leaves: list[Any], treedef: tree.TreeDef) -> None:
-        self.treedef = treedef
+    def _begin(self, function: Callable[..., Any], y: Any) -> None:
+        leaves, self.treedef = tree.flatten(y)
         for k, x in enumerate(leaves):
             check_leaf(x, f"{self._name}: the result{self._path(k)} of {fun_name(function)}")
         self._avals = [aval_of(x)._replace(weak=False) for x in leaves]

@@ -13,6 +13,7 @@ from ..core.tracer import Tracer
 from ..core.values import dtype_of, shape_of
 from .bodies import record_body, structured
 from .carries import Carry, check_functions, check_unroll
+from .checkpointing import check_checkpoint
 from .steps import INDEX, bind_steps
 
 __all__ = ["fori_loop"]
@@ -77,6 +78,7 @@ def fori_loop(
     >>> covector.vmap(power, in_axes=(None, 0))(2.0, np.arange(4))
     array([1., 2., 4., 8.])
     """
+    checkpoint = check_checkpoint("fori_loop", checkpoint)
     check_functions("fori_loop", body_fun=body_fun)
     if unroll is not None:
         check_unroll("fori_loop", unroll)
@@ -116,6 +118,6 @@ def _as_program(lower: Any, upper: Any, body_fun: Any, carry: Carry, checkpoint:
     body = record_body(step, avals, "fori_loop", function=body_fun)
     if type(lower) is int and type(upper) is int:
         return carry.whole(bind_steps(body, carry.leaves, (), checkpoint, length=max(0, upper - lower)))
-    count = upper - lower
+    count = upper if type(lower) is int and not lower else upper - lower
     cond = record_body(lambda index, *_: index < count, avals, "fori_loop", function=body_fun)
     return carry.whole(bind_steps(body, carry.leaves, (), checkpoint, length=None, cond=cond))

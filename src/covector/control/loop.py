@@ -29,6 +29,8 @@ from ..core.primitive import Primitive
 from ..core.tracer import Tracer
 from ..core.values import Aval, aval_of
 from .capacity import CapacityError
+from .evaluation import evaluation
+from .samples import loop_samples
 
 __all__ = ["Operands", "bind_loop", "is_recorded", "loop_p", "out_avals"]
 
@@ -241,8 +243,10 @@ def _jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any, *, kept: Any = 
 
 
 def _residuals(args: Sequence[Any], params: dict[str, Any], parents: Sequence[int]) -> tuple[Any, dict[str, Any]]:
-    from .loop_reverse import residuals
-
+    if params.get("checkpoint") is not None:
+        from .checkpointing import residuals
+    else:
+        from .loop_reverse import residuals
     return residuals(args, params, parents)
 
 
@@ -251,13 +255,16 @@ def _vjp(
 ) -> list[Any]:
     from .loop_reverse import pull, transpose
 
+    if "checkpoint" in params and kept is not None:
+        return kept.pull(ct, wanted, args)  # type: ignore[no-any-return]
     return transpose(ct, args, params) if kept is None else pull(ct, wanted, out, args, kept)
 
 
 def _batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], **params: Any) -> tuple[Any, ...]:
     from .loop_batch import batch
 
-    return batch(trace, args, batched, params)
+    with evaluation(not is_recorded(args)):
+        return batch(trace, args, batched, params)
 
 
 loop_p = Primitive(
@@ -267,8 +274,9 @@ loop_p = Primitive(
     _jvp,
     _vjp,
     _batch,
+    samples=loop_samples(),
     residuals=_residuals,
     forward=_forward,
-    family="call",
+    family="control",
     multiple=True,
 )

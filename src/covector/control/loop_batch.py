@@ -16,13 +16,13 @@ from ..core.graph import Graph, record
 from ..core.programs import programs_in
 from ..core.values import Aval, aval_of, shape_of
 from ..transforms.batching import Unmapped
-from .axes import axes_of, settle_axes
+from .axes import axes_of, bound_axes, recorded, settle_axes
 from .derivatives import batched
 from .loop import Operands, bind_loop, is_recorded, loop_p, out_avals
 
 __all__ = ["batch"]
 
-_NUMBERS = 32
+_NUMBERS = 128
 """How many numbers the lanes of a block carry together, about."""
 
 _LEAST = 4
@@ -91,12 +91,12 @@ def _all_mapped(body: Graph, mine: Sequence[bool], wanted: Sequence[bool], size:
     if all(m or not w for m, w in zip(mine, wanted, strict=False)):
         return body
 
-    def step(*xs: Any) -> list[Any]:
+    def step(body: Graph, *xs: Any) -> list[Any]:
         out = body.run(*xs)
         lanes = [_spread(y, size) if w and not m else y for y, m, w in zip(out, mine, wanted, strict=False)]
         return [*lanes, *out[len(wanted) :]]
 
-    return record(step, [v.aval._replace(weak=False) for v in body.inputs], "loop")
+    return recorded(step, [body], [v.aval._replace(weak=False) for v in body.inputs])
 
 
 def _of_none(params: dict[str, Any]) -> list[Any]:
@@ -169,14 +169,14 @@ class _While(_Masked):
         n, params, size = self.constants, self.params, self.size
         cond, _ = batched(params["cond"], [False, *self.lanes.constants, *self.lanes.carries], size, self.name)
         starts = self.values.carries
-        (active,) = cond.run(np.int64(0), *self.values.constants, *starts)
+        (active,) = bound_axes(cond).run(np.int64(0), *self.values.constants, *starts)
         flags = Aval((size,), np.dtype(bool))
 
-        def step(index: Any, *xs: Any) -> list[Any]:
+        def step(body: Graph, cond: Graph, index: Any, *xs: Any) -> list[Any]:
             constants, active, carries = list(xs[:n]), xs[n], list(xs[n + 1 :])
             at = np.argmax(active)
             constants = _fill(active, at, constants, self.lanes.constants)
-            new = self.body.run(index, *constants, *_fill(active, at, carries, self.lanes.carries))
+            new = body.run(index, *constants, *_fill(active, at, carries, self.lanes.carries))
             # All lanes hold what some active lane has, so that the condition is safe to ask for as well.
             (goes_on,) = cond.run(index + 1, *constants, *new[: self.carries])
             kept = [_where(active, x, y) for x, y in zip(new, carries, strict=False)]
@@ -185,7 +185,7 @@ class _While(_Masked):
         avals = [*self.avals[: 1 + n], flags, *self.avals[1 + n :]]
         out = bind_loop(
             Operands([], self.values.constants, [active, *starts], []),
-            record(step, avals, "loop"),
+            recorded(step, [self.body, cond], avals),
             length=params["length"],
             cond=record(lambda index, *xs: [np.any(xs[n])], avals, "loop"),
             tag=params.get("tag"),
@@ -201,10 +201,10 @@ class _Counted(_Masked):
         n, params = self.constants, self.params
         (count,) = self.values.count
 
-        def step(index: Any, count: Any, at: Any, *xs: Any) -> list[Any]:
+        def step(body: Graph, index: Any, count: Any, at: Any, *xs: Any) -> list[Any]:
             active = np.less(index, count)
             given = _fill(active, at, xs, [*self.lanes.constants, *self.lanes.carries, *self.lanes.sequences])
-            new = self.body.run(index, *given)
+            new = body.run(index, *given)
             carries = xs[n : n + self.carries]
             return [*[_where(active, x, y) for x, y in zip(new, carries, strict=False)], *new[self.carries :]]
 
@@ -217,7 +217,7 @@ class _Counted(_Masked):
                 self.values.carries,
                 [np.swapaxes(x, 0, 1) if m else x for x, m in pairs],
             ),
-            record(step, avals, "loop"),
+            recorded(step, [self.body], avals),
             length=params["length"],
             reverse=params["reverse"],
             tag=params.get("tag"),

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..core.cotangents import zeros
-from ..core.graph import Graph, record
-from .axes import settle_axes
+from ..core.graph import Graph
+from .axes import recorded, settle_axes
 from .derivatives import dual
 from .loop import Operands, bind_loop, out_avals
 
@@ -92,7 +92,7 @@ class _Arrangement:
         """The body whose outputs are the carries, their tangents, the elements, and their tangents."""
         carries = len(self.moving.carries)
 
-        def step(index: Any, *xs: Any) -> list[Any]:
+        def step(both: Graph, index: Any, *xs: Any) -> list[Any]:
             values, tangents = self._split(xs, self._counts())
             out = both.run(index, *values, *tangents)
             values, left = out[: len(mine)], iter(out[len(mine) :])
@@ -105,13 +105,13 @@ class _Arrangement:
             rest = [t for t in made[carries:] if t is not None]
             return [*values[:carries], *moved, *values[carries:], *rest]
 
-        return record(step, self._avals(both), "loop")
+        return recorded(step, [both], self._avals(both))
 
     def cond(self, cond: Graph, both: Graph) -> Graph:
         """The condition, which does not look at the tangents."""
         counts = self._counts()[:2]
 
-        def test(index: Any, *xs: Any) -> list[Any]:
+        def test(cond: Graph, index: Any, *xs: Any) -> list[Any]:
             return cond.run(index, *self._split(xs, counts)[0])
 
-        return record(test, self._avals(both)[: 1 + sum(a + b for a, b in counts)], "loop")
+        return recorded(test, [cond], self._avals(both)[: 1 + sum(a + b for a, b in counts)])

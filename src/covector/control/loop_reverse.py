@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.errors import NotDifferentiableError
-from ..core.graph import Graph, Var, record
+from ..core.graph import Graph, Var
 from ..core.tracer import concrete
 from ..core.values import Aval, dtype_of
 from .accumulation import accumulated
-from .axes import settle_axes
-from .capacity import capacity_of, tag_of, with_capacities
+from .axes import bound_axes, recorded, settle_axes
+from .capacity import assumed, capacities_in, capacity_of, tag_of, with_capacities
 from .derivatives import Derived, Source, Tape
 from .loop import Operands, bind_loop, is_recorded, out_avals
 from .residuals import part
@@ -87,7 +87,7 @@ class Split:
 
     def __reduce__(self) -> Any:
         params = {"body": self.body, "constants": self.constants, "carries": self.carries, "cond": self.cond}
-        return Split, (params, self.wanted[1:])
+        return _split, (params, self.wanted[1:], capacities_in(self.tape.forward))
 
     def _places(self) -> list[_Place]:
         forward = self.tape.forward
@@ -121,20 +121,19 @@ class Split:
             return made
         at = 1 + self.constants + self.carries
 
-        def step(index: Any, *xs: Any) -> list[Any]:
+        def step(made: Graph, index: Any, *xs: Any) -> list[Any]:
             out = made.run(index, *xs[: at - 1], *xs[at:])
             return [*out[: self.carries], index + 1, *out[self.carries :]]
 
         avals = [v.aval for v in made.inputs]
-        return record(step, [*avals[:at], _INDEX, *avals[at:]], "loop")
+        return recorded(step, [made], [*avals[:at], _INDEX, *avals[at:]])
 
     def condition(self) -> Graph | None:
         """The condition of the loop with that body."""
-        cond = self.cond
-        if cond is None:
+        if self.cond is None:
             return None
-        cond = settle_axes(cond)
-        return record(lambda *xs: cond.run(*xs[:-1]), [*[v.aval for v in cond.inputs], _INDEX], "loop")
+        cond = settle_axes(self.cond)
+        return recorded(lambda cond, *xs: cond.run(*xs[:-1]), [cond], [*[v.aval for v in cond.inputs], _INDEX])
 
     def invariants(self, operands: Operands) -> dict[int, Any]:
         """The residuals that are the same in each iteration."""
@@ -143,13 +142,19 @@ class Split:
             return {}
         graph = self.tape.forward
         first = part(graph.inputs[1 : 1 + self.constants], graph.equations, [self.kept[r] for r in found])
-        return dict(zip(found, first.run(*operands.constants), strict=True))
+        return dict(zip(found, bound_axes(first).run(*operands.constants), strict=True))
 
     def backward(self, given: tuple[bool, ...]) -> Backward:
         """The body of the backward loop, for the cotangents of the loop's outputs that are given."""
         if given not in self.backwards:
             self.backwards[given] = Backward(self, given)
         return self.backwards[given]
+
+
+def _split(params: dict[str, Any], wanted: Sequence[bool], capacities: dict[int, int]) -> Split:
+    """Make a `Split` again whose residuals there are already."""
+    with assumed(capacities):
+        return Split(params, wanted)
 
 
 def dependent(graph: Graph, inputs: Sequence[Var]) -> set[int]:
@@ -234,9 +239,9 @@ class Backward:
         avals = [_INDEX, *[self._aval(s) for s in self.constants + cts + afters]]
         avals += [self._aval(("arg", i)) for i in self.sums] + [self._aval(s) for s in self.sequences]
 
-        def step(*xs: Any) -> list[Any]:
+        def step(pullback: Graph, *xs: Any) -> list[Any]:
             have = dict(zip(names, xs, strict=True))
-            out = derived.graph.run(*[have[s] for s in derived.sources])
+            out = pullback.run(*[have[s] for s in derived.sources])
             made = dict(zip(derived.places, out, strict=True))
             nothing = [np.zeros(a.shape, a.dtype) for a in avals[1 + len(self.constants) :][: len(cts)]]
             return [
@@ -246,7 +251,7 @@ class Backward:
                 *[made[i] for i in self.stacks],
             ]
 
-        graph = record(step, avals, "loop")
+        graph = recorded(step, [derived.graph], avals)
         skip = len(cts) + len(afters)
         at = 1 + len(self.constants) + skip
         return accumulated(graph, [(graph.inputs[at + n], skip + n) for n in range(len(sums))])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core import tree
+from ..core.errors import ConcretizationError
 from ..core.primitive import PRIMITIVES
 from ..core.tracer import Tracer
 from ..core.values import Aval, dtype_of, shape_of
@@ -16,6 +17,7 @@ from ..transforms.arguments import check_leaf, fun_name, output_leaves
 from ..transforms.vmap import vmap
 from .bodies import Body, record_body, structured
 from .carries import Carry, Stacks, check_functions, check_unroll
+from .checkpointing import check_checkpoint
 from .steps import INDEX, bind_steps
 
 __all__ = ["map", "scan"]
@@ -156,15 +158,14 @@ def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> A
 
 
 def _scan(name: str, f: Any, init: Any, xs: Any, length: Any, reverse: bool, checkpoint: Any) -> tuple[Any, Any]:
+    checkpoint = check_checkpoint(name, checkpoint)
     leaves, treedef = tree.flatten(xs)
     n = _length(name, leaves, treedef, length)
     carry = Carry(name, "init", init)
     if structured() or checkpoint is not None:
         return _as_program(name, f, carry, (leaves, treedef), n, bool(reverse), checkpoint)
     if not n:
-        body, results = _record(name, f, carry, (leaves, treedef))
-        avals = body.avals[len(carry.leaves) :]
-        return carry.whole(carry.start()), tree.unflatten(results, [np.zeros((0, *a.shape), a.dtype) for a in avals])
+        return _without_steps(name, f, carry, (leaves, treedef))
     state = carry.start()
     stacks = Stacks(name, n)
     single = treedef is tree.LEAF
@@ -174,6 +175,17 @@ def _scan(name: str, f: Any, init: Any, xs: Any, length: Any, reverse: bool, che
         stacks.put(i, f, out.pop())
         state = carry.step(f, out, state)
     return carry.whole(state), stacks.whole()
+
+
+def _without_steps(name: str, f: Any, carry: Carry, xs: tuple[list[Any], tree.TreeDef]) -> tuple[Any, Any]:
+    try:
+        body, results = _record(name, f, carry, xs)
+    except ConcretizationError as error:
+        raise ConcretizationError(
+            f"{error} (there are no steps, so {name} records the function to find out what shapes its results have)"
+        ) from error
+    avals = body.avals[len(carry.leaves) :]
+    return carry.whole(carry.start()), tree.unflatten(results, [np.zeros((0, *a.shape), a.dtype) for a in avals])
 
 
 def _element(sequence: Any, i: int) -> Any:

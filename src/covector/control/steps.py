@@ -34,26 +34,41 @@ def bind_steps(
 
     The functions take the number of the step and the carries, the body one element of each sequence besides.
     """
-    asked = [] if cond is None else cond.captured
+    constants = list(body.captured)
+    asked: list[int] = []
+    if cond is not None:
+        for x, handle in zip(cond.captured, cond.handles, strict=True):
+            asked.append(_find(body.handles, handle))
+            if asked[-1] < 0:
+                asked[-1] = len(constants)
+                constants.append(x)
     params: dict[str, Any] = {
-        "body": _ordered(body, len(carries), [], asked),
-        "constants": len(body.captured) + len(asked),
+        "body": _ordered(body, range(len(body.captured)), constants),
+        "constants": len(constants),
         "carries": len(carries),
         "length": length,
         "reverse": reverse,
     }
     if cond is not None:
-        params["cond"] = _ordered(cond, len(carries), body.captured, [])
+        params["cond"] = _ordered(cond, asked, constants)
     if checkpoint is not None:
         params["checkpoint"] = checkpoint
-    return bind(loop_p, [*body.captured, *asked, *[plain_of(x) for x in (*carries, *sequences)]], params)
+    return bind(loop_p, [*constants, *[plain_of(x) for x in (*carries, *sequences)]], params)
 
 
-def _ordered(recorded: Body, carries: int, before: Sequence[Any], after: Sequence[Any]) -> Graph:
-    """The program with its captured values behind the number of the step, among those that it does not use."""
+def _find(handles: Sequence[tuple[Any, int]], wanted: tuple[Any, int]) -> int:
+    """The place of a handle in the same version, -1 if it is not there."""
+    return next((i for i, (x, version) in enumerate(handles) if x is wanted[0] and version == wanted[1]), -1)
+
+
+def _ordered(recorded: Body, places: Sequence[int], constants: Sequence[Any]) -> Graph:
+    """The program with all constants behind the number of the step; its captured values are at the given places."""
     graph = recorded.graph
-    own = len(graph.inputs) - len(recorded.captured)
-    given, captured = graph.inputs[1:own], graph.inputs[own:]
-    unused = [[graph.variable(aval_of(x)._replace(weak=False)) for x in values] for values in (before, after)]
-    graph.inputs = [graph.inputs[0], *unused[0], *captured, *unused[1], *given]
+    own = len(graph.inputs) - len(places)
+    captured = dict(zip(places, graph.inputs[own:], strict=True))
+    given = [
+        captured[i] if i in captured else graph.variable(aval_of(x)._replace(weak=False))
+        for i, x in enumerate(constants)
+    ]
+    graph.inputs = [graph.inputs[0], *given, *graph.inputs[1:own]]
     return graph

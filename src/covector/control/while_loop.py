@@ -14,6 +14,7 @@ from ..core.values import aval_of, dtype_of, shape_of
 from ..transforms.arguments import fun_name
 from .bodies import record_body, structured
 from .carries import Carry, check_functions
+from .checkpointing import check_checkpoint
 from .steps import INDEX, bind_steps
 
 __all__ = ["while_loop"]
@@ -68,6 +69,7 @@ def while_loop(
     >>> covector.vmap(covector.grad(root))(np.array([0.25, 4.0])).round(6)
     array([1.  , 0.25])
     """
+    checkpoint = check_checkpoint("while_loop", checkpoint)
     check_functions("while_loop", cond_fun=cond_fun, body_fun=body_fun)
     carry = Carry("while_loop", "init_val", init_val)
     if structured() or checkpoint is not None:

@@ -253,7 +253,8 @@ class GraphTracer(TracedValue):
     def _number(self, purpose: str) -> Any:
         raise ConcretizationError(
             f"{purpose} at {caller()} needs the value of a {self._var.aval} of which {self._trace.name} knows only "
-            f"shape and dtype; use np.where, or keep the decision outside the traced function"
+            f"shape and dtype; use np.where, covector.cond or covector.while_loop, or keep the decision outside the "
+            f"traced function"
         )
 
     def _show(self) -> str:
@@ -315,6 +316,8 @@ class GraphTrace(Trace):
 
     def lower(self, x: Any) -> Any:
         """The variable of a tracer of ours; anything else is a constant, safe from later writes."""
+        if type(x) is Var:
+            raise TypeError("a variable of a program has no value that another program could use")
         return x._var if isinstance(x, GraphTracer) and x._trace is self else fixed(snapshot(x))
 
 

@@ -19,12 +19,13 @@ from .samples import draw, sample
 __all__ = ["cholesky", "det", "fits", "inv", "slogdet", "solve"]
 
 _SINGULAR = "Singular matrix"
+_SIDES = 8
 
 
 def fits(a: Aval, *sides: Aval) -> bool:
-    """Whether the matrices are so small: up to 3 x 3, complex ones up to 2 x 2, with as many right-hand sides."""
+    """Whether the matrices are so small: up to 3 x 3, complex ones up to 2 x 2, with up to eight right-hand sides."""
     most = 2 if any(x.dtype.kind == "c" for x in (a, *sides)) else 3
-    return a.dtype.kind in "fc" and 0 < a.shape[-1] <= most and all(0 < b.shape[-1] <= most for b in sides)
+    return a.dtype.kind in "fc" and 0 < a.shape[-1] <= most and all(0 < b.shape[-1] <= _SIDES for b in sides)
 
 
 def _entries(a: Any) -> list[list[Any]]:

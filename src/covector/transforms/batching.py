@@ -50,9 +50,13 @@ class BatchTracer(TracedValue):
         return trace.tracer(self.value)  # type: ignore[no-any-return]
 
     def _number(self, purpose: str) -> Any:
+        if purpose == "bool":
+            instead = "np.where(condition, a, b) or covector.cond, and covector.while_loop in place of a while loop"
+        else:
+            instead = "np.where(condition, a, b)"
         raise ConcretizationError(
             f"{purpose} at {caller()} needs one value, but vmap follows a batch of {self.value.shape[0]}; "
-            f"use np.where(condition, a, b), or loop over the examples instead of vmap"
+            f"use {instead}, or loop over the examples instead of vmap"
         )
 
     def _show(self) -> str:

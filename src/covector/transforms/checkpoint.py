@@ -28,16 +28,16 @@ from .reverse import ReverseTrace, ReverseTracer, pull_back
 from .stop_gradient import stop_gradient
 from .vmap import named_axes, vmap
 
-__all__ = ["checkpoint"]
+__all__ = ["RecordTrace", "RecordTracer", "checkpoint"]
 
 
-class _RecordTracer(GraphTracer):
+class RecordTracer(GraphTracer):
     """A variable together with its value, which carries no derivative."""
 
     __slots__ = ()
     _parts: tuple[str, ...] = ("value",)
 
-    def __init__(self, trace: _RecordTrace, var: Var, value: Any) -> None:
+    def __init__(self, trace: RecordTrace, var: Var, value: Any) -> None:
         super().__init__(trace, var)
         self.value = value
 
@@ -55,15 +55,15 @@ class _RecordTracer(GraphTracer):
         return repr(self.value)
 
 
-class _RecordNumber(TracedNumber, _RecordTracer):
+class RecordNumber(TracedNumber, RecordTracer):
     __slots__ = ()
 
 
-class _RecordArray(TracedArray, _RecordTracer):
+class RecordArray(TracedArray, RecordTracer):
     __slots__ = ()
 
 
-class _RecordTrace(GraphTrace):
+class RecordTrace(GraphTrace):
     """Records a program while computing its values, so that Python may look at them.
 
     Values traced by other transforms that the function closes over become inputs of the program.
@@ -72,11 +72,11 @@ class _RecordTrace(GraphTrace):
     knows_values = True
     __slots__ = ("captured",)
 
-    def __init__(self) -> None:
-        super().__init__("checkpoint")
-        self.captured: list[tuple[Tracer, Any, int, _RecordTracer]] = []
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.captured: list[tuple[Tracer, Any, int, RecordTracer]] = []
 
-    def wrap(self, x: Any) -> _RecordTracer:
+    def wrap(self, x: Any) -> RecordTracer:
         """Make an input of the value `x`."""
         var = self.graph.variable(aval_of(x)._replace(weak=False) if isinstance(x, Tracer) else aval_of(x))
         self.graph.inputs.append(var)
@@ -85,9 +85,9 @@ class _RecordTrace(GraphTrace):
         tracer.lanes = frozenset(t for _, t in named_axes() if varies(x, t) and not varies(value, t))
         return tracer
 
-    def make(self, var: Var, value: Any, lanes: frozenset[Trace] = frozenset()) -> _RecordTracer:
+    def make(self, var: Var, value: Any, lanes: frozenset[Trace] = frozenset()) -> RecordTracer:
         """Make a tracer of a variable and its value."""
-        tracer = (_RecordArray if shape_of(value) else _RecordNumber)(self, var, value)
+        tracer = (RecordArray if shape_of(value) else RecordNumber)(self, var, value)
         tracer.lanes = lanes
         return tracer
 
@@ -107,14 +107,14 @@ class _RecordTrace(GraphTrace):
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         self.check_alive(primitive)
         xs = [self.capture(x) for x in args]
-        inputs = [x._var if isinstance(x, _RecordTracer) else fixed(x) for x in xs]
-        out = bind(primitive, [x.value if isinstance(x, _RecordTracer) else x for x in xs], params)
+        inputs = [x._var if isinstance(x, RecordTracer) else fixed(x) for x in xs]
+        out = bind(primitive, [x.value if isinstance(x, RecordTracer) else x for x in xs], params)
         if blocked_level() >= self.level:
             return as_buffer(self, out)
         values = out if primitive.multiple else (out,)
         outputs = [self.graph.variable(aval_of(y)) for y in values]
         self.graph.equations.append(Equation(primitive, inputs, params, outputs))
-        lanes = frozenset().union(*[x.lanes for x in xs if isinstance(x, _RecordTracer)])
+        lanes = frozenset().union(*[x.lanes for x in xs if isinstance(x, RecordTracer)])
         if primitive in (psum_p, all_gather_p):
             lanes -= {params["axis"]}
         tracers = tuple(self.make(v, y, lanes) for v, y in zip(outputs, values, strict=True))
@@ -122,15 +122,15 @@ class _RecordTrace(GraphTrace):
 
     def write(self, x: Tracer, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> None:
         """Record the write, and write to the value in place."""
-        if blocked_level() >= self.level or not isinstance(x, _RecordTracer):
+        if blocked_level() >= self.level or not isinstance(x, RecordTracer):
             super().write(x, primitive, args, params)
             return
         self.check_alive(primitive)
         xs = [self.capture(a) for a in args]
-        inputs = [x._var, *[a._var if isinstance(a, _RecordTracer) else fixed(a) for a in xs]]
+        inputs = [x._var, *[a._var if isinstance(a, RecordTracer) else fixed(a) for a in xs]]
         isolate(x)
-        mutate(x, "value", primitive, [a.value if isinstance(a, _RecordTracer) else a for a in xs], params)
-        x.lanes = x.lanes.union(*[a.lanes for a in xs if isinstance(a, _RecordTracer)])
+        mutate(x, "value", primitive, [a.value if isinstance(a, RecordTracer) else a for a in xs], params)
+        x.lanes = x.lanes.union(*[a.lanes for a in xs if isinstance(a, RecordTracer)])
         x._var = self.graph.variable(x._var.aval)
         self.graph.equations.append(Equation(primitive, inputs, params, [x._var]))
 
@@ -143,13 +143,20 @@ def _aval(*avals: Aval, graph: Graph, known: Any = None) -> tuple[Aval, ...]:
     return tuple(x.aval if type(x) is Var else aval_of(x) for x in graph.outputs)
 
 
-def _jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any, *, graph: Graph, **_: Any) -> list[Any]:
+def _forward(args: Sequence[Any], tangents: Sequence[Any], params: dict[str, Any]) -> tuple[Any, Any]:
+    """Values and tangents in one go."""
     trace = ForwardTrace("checkpoint")
     try:
-        results = graph.run(*[trace.tracer(x, t) for x, t in zip(args, tangents, strict=True)])
+        results = params["graph"].run(*[trace.tracer(x, t) for x, t in zip(args, tangents, strict=True)])
     finally:
         trace.close()
-    return [x.tangent if isinstance(x, ForwardTracer) and x._trace is trace else None for x in results]
+    mine = [isinstance(x, ForwardTracer) and x._trace is trace for x in results]
+    out = [as_numpy(x.value if m else x) for x, m in zip(results, mine, strict=True)]
+    return out, [x.tangent if m else None for x, m in zip(results, mine, strict=True)]
+
+
+def _jvp(args: Sequence[Any], tangents: Sequence[Any], out: Any, **params: Any) -> Any:
+    return _forward(args, tangents, params)[1]
 
 
 def _vjp(ct: Any, wanted: Sequence[bool], out: Any, args: Sequence[Any], *, graph: Graph, **_: Any) -> list[Any]:
@@ -225,6 +232,7 @@ checkpoint_p = Primitive(
     _jvp,
     _vjp,
     _batch,
+    forward=_forward,
     family="call",
     multiple=True,
     keeps=True,
@@ -233,7 +241,7 @@ checkpoint_p = Primitive(
 
 def _checkpointed(fun: Callable[..., Any], leaves: Sequence[Any]) -> tuple[list[Any], Any]:
     """Call ``fun(*leaves)`` as one primitive; return output leaves and structure."""
-    trace = _RecordTrace()
+    trace = RecordTrace("checkpoint")
     try:
         inputs = [trace.wrap(x) for x in leaves]
         out, treedef = output_leaves(fun(*inputs), "checkpoint", fun)
@@ -243,8 +251,8 @@ def _checkpointed(fun: Callable[..., Any], leaves: Sequence[Any]) -> tuple[list[
     finally:
         trace.close()
     graph = trace.graph
-    graph.outputs = [x._var if isinstance(x, _RecordTracer) else x for x in out]
-    values = tuple(as_numpy(x.value) if isinstance(x, _RecordTracer) else x for x in out)
+    graph.outputs = [x._var if isinstance(x, RecordTracer) else x for x in out]
+    values = tuple(as_numpy(x.value) if isinstance(x, RecordTracer) else x for x in out)
     known = values if all(is_plain(x) for x in values) else None
     inputs = [*map(snapshot, leaves), *[x for _, x, _, _ in trace.captured]]
     results = list(bind(checkpoint_p, inputs, {"graph": graph, "known": known}))

@@ -138,9 +138,11 @@ def test_the_modes_agree(adjoint: str, rtol: float, compiled: bool) -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.complex128])
 @pytest.mark.parametrize("adjoint", ADJOINTS)
-def test_other_dtypes(adjoint: str, dtype: Any) -> None:
+@pytest.mark.parametrize("compile", [lambda f: f, cv.jit], ids=["eager", "jit"])
+def test_other_dtypes(adjoint: str, dtype: Any, compile: Any) -> None:
     factor = dtype(0.4 + 0.9j) if np.dtype(dtype).kind == "c" else dtype(0.4)
 
+    @compile
     def solve(y: Any, factor: Any) -> Any:
         return cv.odeint(lambda y, t, k: k * y, y, np.array([0.0, 1.5]), factor, adjoint=adjoint)[-1]
 
@@ -281,6 +283,7 @@ def test_reverse_over_reverse() -> None:
 
 def test_linearize() -> None:
     for adjoint in ADJOINTS:
+
         def solve(y: Any, a: str = adjoint) -> Any:
             return cv.odeint(driven, y, TIMES, PARAMETERS, adjoint=a, **TIGHT)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,7 +53,7 @@ def test_it_converges_with_the_tolerance() -> None:
         np.max(np.abs(cv.odeint(oscillator, np.array([1.0, 0.0]), t, rtol=tol, atol=tol) - exact))
         for tol in (1e-4, 1e-6, 1e-8, 1e-10)
     ]
-    assert all(b < a / 20 for a, b in zip(errors, errors[1:], strict=False))
+    assert all(b < a / 20 for a, b in itertools.pairwise(errors))
     assert errors[-1] < 1e-8
 
 
@@ -63,7 +64,9 @@ def test_it_is_as_accurate_as_scipy_for_as_many_evaluations() -> None:
         calls[0] += 1
         return populations(y, t, RATES)
 
-    exact = solve_ivp(lambda t, y: populations(y, t, RATES), (0, 12), START, "DOP853", TIMES, rtol=1e-13, atol=1e-13).y.T
+    exact = solve_ivp(
+        lambda t, y: populations(y, t, RATES), (0, 12), START, "DOP853", TIMES, rtol=1e-13, atol=1e-13
+    ).y.T
     theirs = solve_ivp(lambda t, y: populations(y, t, RATES), (0, 12), START, "RK45", TIMES, rtol=1e-7, atol=1e-7)
     ours = cv.odeint(counted, START, TIMES, rtol=1e-7, atol=1e-7)
     assert np.max(np.abs(ours - exact)) < 2 * np.max(np.abs(theirs.y.T - exact))
@@ -247,7 +250,7 @@ def test_batched_one_lane_fails_alone() -> None:
 
 
 def test_too_many_steps_are_an_error_that_names_the_remedies() -> None:
-    stiff = lambda y, t: -1e6 * (y - np.cos(t))  # noqa: E731
+    stiff = lambda y, t: -1e6 * (y - np.cos(t))
     with pytest.raises(RuntimeError, match=r"(?s)100 attempts.*mxstep=100.*stiff.*solve_ivp"):
         cv.odeint(stiff, 0.0, [0.0, 10.0], mxstep=100)
     assert np.isnan(cv.jit(lambda y: cv.odeint(stiff, y, np.array([0.0, 10.0]), mxstep=100))(0.0)[-1])
@@ -266,7 +269,11 @@ def test_times_out_of_order() -> None:
         (START, lambda y, t: y[:1], r"has shape \(1,\); expected \(2,\)"),
         (START, lambda y, t: [y[0], y[1]], r"np\.stack"),
         (START, lambda y, t: y * 1j, r"dtype complex128; expected float64"),
-        (START.astype(np.float32), lambda y, t: y * RATES[:2], r"dtype float64; expected float32.*y0\.astype\(float64\)"),
+        (
+            START.astype(np.float32),
+            lambda y, t: y * RATES[:2],
+            r"dtype float64; expected float32.*y0\.astype\(float64\)",
+        ),
         ({"a": 1.0, "b": START}, lambda y, t: {"a": 1.0, "b": y["a"]}, r"leaf \['b'\],.* has shape \(\)"),
         ({"a": 1.0, "b": START}, lambda y, t: {"a": 1.0}, r"in the structure of y"),
         (START, lambda y, t: "no", r"is a str"),
@@ -306,3 +313,20 @@ def test_tolerances_are_not_traced() -> None:
 def test_what_is_no_function() -> None:
     with pytest.raises(TypeError, match="odeint: the first argument must be a function"):
         cv.odeint(START, populations, TIMES)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("adjoint", ["discrete", "continuous"])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_lanes_that_exchange_values_are_refused(adjoint: str, compiled: bool) -> None:
+    def solve(y: Any) -> Any:
+        return cv.odeint(lambda y, t: -cv.psum(y, "i"), y, np.array([0.0, 1.0]), adjoint=adjoint)[-1]
+
+    lanes = cv.vmap(solve, axis_name="i")
+    with pytest.raises(ValueError, match=r"exchanges values over the axis 'i'.*part of the state"):
+        (cv.jit(lanes) if compiled else lanes)(np.array([1.0, 2.0]))
+    # What it asks for.
+    field = cv.vmap(lambda y: -cv.psum(y, "i"), axis_name="i")
+    got = cv.odeint(lambda y, t: field(y), np.array([1.0, 2.0]), np.array([0.0, 1.0]), adjoint=adjoint)[-1]
+    np.testing.assert_allclose(got, np.array([1.0, 2.0]) - 1.5 * (1 - np.exp(-2)), rtol=1e-6)
+    with_axis = cv.vmap(lambda y: cv.odeint(lambda y, t: -y, y, np.array([0.0, 1.0]))[-1], axis_name="i")
+    np.testing.assert_allclose(with_axis(np.array([1.0, 2.0])), np.exp(-1) * np.array([1.0, 2.0]), rtol=1e-6)

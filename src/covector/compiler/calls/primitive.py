@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...control.axes import lane_names, lanes_of, mapped_over
-from ...control.capacity import CapacityError, enlarge
+from ...control.capacity import CapacityError, assumed, capacities_in, enlarge
 from ...control.residuals import part
 from ...core.buffer import as_buffer
 from ...core.errors import CovectorError
@@ -50,10 +50,12 @@ class _Pass:
             raise CovectorError("a pickled derivative of a compiled function was made by another version of covector")
 
     def __getstate__(self) -> Any:
-        return self.reverse.of, self.wanted, self.residuals
+        return self.reverse.of, self.wanted, self.residuals, capacities_in(self.reverse.forward.graph)
 
     def __setstate__(self, state: Any) -> None:
-        self.__init__(*state)  # type: ignore[misc]
+        *parts, capacities = state
+        with assumed(capacities):  # the residuals have that many rows
+            self.__init__(*parts)  # type: ignore[misc]
 
 
 def _forward(args: Sequence[Any], params: dict[str, Any], parents: Sequence[int]) -> tuple[Any, dict[str, Any]]:

@@ -20,6 +20,7 @@ _MOST_BOXES = 36
 _MOST_SPLITS = 3
 _EDGE = 8  # parts smaller than the space by this factor share one body ...
 _FEW = 3  # ... if there are so many of them
+_STRAIGHT = 64  # iterations of a loop nest that LLVM may see together with the loop around it
 
 
 class Result:
@@ -125,7 +126,7 @@ class Kernel:
         loops = " x ".join(map(str, self.space)) or "no loop"
         return f"kernel[{loops}{', lanes' if self.lanes and self.space else ''}] -> {names}"
 
-    def body(self, enter: Callable[[Scope], None], inline: Callable[[Var], Any]) -> list[Box]:
+    def body(self, enter: Callable[[Scope], None], inline: Callable[[Var], Any], again: bool = False) -> list[Box]:
         """Return the loop nests that together compute the roots.
 
         Parameters
@@ -134,6 +135,8 @@ class Kernel:
             Makes a scope the one in which element rules are evaluated.
         inline : callable
             The element rule of an array that is computed in the loop, or None.
+        again : bool
+            Whether the nests are in a loop, where those of small arrays should become straight code.
         """
         splits: list[list[int]] = [[] for _ in self.space]
         for _ in range(_MOST_SPLITS):
@@ -154,7 +157,8 @@ class Kernel:
         seen = set()
         least = min([len(shape_of_root(v, d)) for v, d in self.roots]) if not self.lanes else 0
         every = list(itertools.product(*ranges))
-        if not any(splits) and all(isinstance(d, Map) for _, d in self.roots):
+        straight = again and math.prod(self.space) <= _STRAIGHT and len(every) <= _EDGE
+        if not straight and not any(splits) and all(isinstance(d, Map) for _, d in self.roots):
             every, rest = _large(every, math.prod(self.space))
             if rest:
                 box.parts = [list(r) for r in rest]

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from ...core.graph import Equation, Graph, Var
-from ...core.primitive import Routine
+from ...core.primitive import Expand, Routine
 from ...core.values import Aval, Shape, aval_of, is_weak
 from . import operations
 from .contraction import contraction
@@ -344,7 +344,7 @@ def _try(lowered: Lowered, definition: Definition, out: Any) -> None:
 def _definition(lowered: Lowered, eq: Equation) -> Definition | None:
     """What the primitive's `lower` makes of an equation; None for a call of NumPy."""
     rule = eq.primitive.lower
-    if isinstance(rule, Routine | None) or len(eq.outputs) != 1 or 0 in eq.outputs[0].shape:
+    if isinstance(rule, Expand | Routine | None) or len(eq.outputs) != 1 or 0 in eq.outputs[0].shape:
         return None
     try:
         if isinstance(rule, str):

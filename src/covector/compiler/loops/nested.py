@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...core.graph import Equation, Var
+from ...core.graph import Equation, Graph, Var
 from ...core.values import Aval
 from .definitions import Branch, Nested, Repeat
 
@@ -30,7 +30,7 @@ __all__ = [
 ALIGN = 64
 HEAD = 2 * ALIGN  # bytes of the counter and of the answer of the condition, at the start of a loop's memory
 _NUMBER = Aval((), np.dtype(np.int64))
-_IN_REGISTERS = 1 << 13  # bytes of carries and rows up to which they have no memory of their own
+_IN_REGISTERS = 1 << 12  # bytes of carries and rows up to which they have no memory of their own
 
 
 def nested(lowered: Lowered, eq: Equation) -> Nested:
@@ -59,7 +59,42 @@ def plans_of(step: Nested, make: Callable[..., Plan]) -> tuple[Plan, ...]:
         length = None if step.conditional else step.length
         body = make(step.graphs[0], length, _pairs(step))
         return (body, *[make(g, None, {}) for g in step.graphs[1:]])
-    return tuple([make(g, None, {}) for g in step.graphs])
+    return _branches(step, make)
+
+
+def _branches(step: Nested, make: Callable[..., Plan]) -> tuple[Plan, ...]:
+    """The plans of branches, in which arrays that each of them writes to or leaves alone stay where they are."""
+    pairs = written_pairs(step.graphs)
+    while True:
+        plans = tuple([make(g, None, pairs) for g in step.graphs])
+        kept = {o: i for o, i in pairs.items() if all(_stays(p, o, i) for p in plans)}
+        if len(kept) == len(pairs):
+            return plans
+        pairs = kept
+
+
+def written_pairs(graphs: Sequence[Graph]) -> dict[int, int]:
+    """The outputs that all programs make by writing to the same input, or are that input."""
+    found: dict[int, int] = {}
+    makers = [{v.index: eq for eq in g.equations for v in eq.outputs} for g in graphs]
+    for o, x in enumerate(graphs[0].outputs):
+        origins = {_origin(g, m, g.outputs[o]) for g, m in zip(graphs, makers, strict=True)}
+        i = origins.pop() if len(origins) == 1 else None
+        if i is not None and i not in found.values() and graphs[0].inputs[i].aval[:2] == x.aval[:2]:
+            found[o] = i
+    return found
+
+
+def _origin(graph: Graph, makers: dict[int, Equation], x: Any) -> int | None:
+    while type(x) is Var and x.index in makers and makers[x.index].primitive.writes:
+        x = makers[x.index].inputs[0]
+    return next((k for k, v in enumerate(graph.inputs) if v is x), None)
+
+
+def _stays(p: Plan, o: int, i: int) -> bool:
+    """Whether output `o` is in the memory of input `i`."""
+    kind, at = p.results[o]
+    return (kind, at) == ("in", i) or (kind == "out" and at in p.in_place)
 
 
 def padded(nbytes: int) -> int:
@@ -71,8 +106,10 @@ def _nbytes(aval: Any) -> int:
     return int(aval.size * aval.dtype.itemsize)
 
 
-def kept_in_place(step: Repeat, plans: tuple[Plan, ...]) -> list[tuple[Var, Var]]:
-    """The initial carries that the body overwrites, with the results that take their memory."""
+def kept_in_place(step: Nested, plans: tuple[Plan, ...]) -> list[tuple[Var, Var]]:
+    """The operands that are overwritten, with the results that take their memory."""
+    if not isinstance(step, Repeat):
+        return [(step.equation.inputs[1 + i], step.vars[o]) for o, i in plans[0].pairs.items()]
     if in_registers(step, plans):
         return []
     _, starts, _ = step.parts(step.equation.inputs)

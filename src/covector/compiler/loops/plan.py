@@ -7,14 +7,14 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ...core.graph import Graph, Var
-from .definitions import Check, Host, Lapack, Map, Nested, Piece, Repeat, Scan, Update
+from .definitions import Check, Host, Lapack, Map, Nested, Piece, Scan, Update
 from .fuse import Fused, fuse
 from .kernels import Box, Kernel
 from .nested import kept_in_place, padded, plans_of, scratch_size
 
 __all__ = ["Place", "Plan", "plan"]
 
-_SMALL = 1 << 13  # bytes of temporary arrays up to which a program becomes part of the loop around it
+_SMALL = 1 << 12  # bytes of temporary arrays up to which a program becomes part of the loop around it
 _SHORT = 6000  # ... and operations
 
 
@@ -95,7 +95,9 @@ def plan(fused: Fused, pairs: dict[int, int] | None = None, known: Known | None 
     out = Plan(fused)
     out.pairs = pairs or {}
     graph = fused.lowered.graph
-    out.bodies = [s.body(fused.enter, fused.inline(s)) if isinstance(s, Kernel) else None for s in fused.steps]
+    for s in fused.steps:
+        kernel = isinstance(s, Kernel)
+        out.bodies.append(s.body(fused.enter, fused.inline(s), known is not None) if kernel else None)
     for k, v in enumerate(graph.inputs):
         out.places[v.index] = Place("in", k)
     for x in graph.outputs:
@@ -123,8 +125,9 @@ def _inner(known: Known, graph: Graph, length: int | None, pairs: dict[int, int]
 def _short(out: Plan) -> bool:
     """Whether there is so little to do that LLVM may see it together with what is around."""
     boxes = [box for body in out.bodies for box in body or []]
-    inner = [p for plans in out.inner.values() for p in plans]
-    return sum([len(box.nodes.all) for box in boxes]) <= _SHORT and all(p.small for p in inner)
+    # Whatever is inside must have become part of this one.
+    apart = any(scratch_size(out.steps[k], plans) for k, plans in out.inner.items())
+    return sum([len(box.nodes.all) for box in boxes]) <= _SHORT and not apart
 
 
 def constant_place(out: Plan, var: Var, array: Any) -> Place:
@@ -248,7 +251,7 @@ def _shared(out: Plan, first: dict[int, int], last: dict[int, int], given: dict[
         if isinstance(step, Update):
             if step.old is not None and step.old.index in dying:
                 join(step.old.index, step.var.index)
-        elif isinstance(step, Lapack | Repeat):
+        elif isinstance(step, Lapack | Nested):
             takes = step.takes if isinstance(step, Lapack) else kept_in_place(step, out.inner[k])
             for old, new in takes:
                 if old.index in dying and [x.index for x in step.reads].count(old.index) == 1:

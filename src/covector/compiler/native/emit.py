@@ -56,7 +56,7 @@ class Module:
         self.declared: set[str] = set()
         self.wanted: set[tuple[str, str]] = set()
         self.metadata: list[str] = ["!0 = !{}"]
-        self.bodies: dict[int, Function] = {}
+        self.bodies: dict[tuple[int, bool], Function] = {}
         self._numbers: dict[int, int] = {}
         self.names = 0
         self.kernels: dict[Any, str] = {}
@@ -72,11 +72,14 @@ class Module:
         self.names += 1
         return f'@"cv.{what}.{self.names}"'
 
-    def inner(self, plan: Plan) -> Function:
-        """The function of a program inside this one, written once however often it is called."""
-        function = self.bodies.get(id(plan))
+    def inner(self, plan: Plan, again: bool) -> Function:
+        """The function of a program inside this one, written once however often it is called.
+
+        `again` says that a loop calls it, each time with the results of the time before.
+        """
+        function = self.bodies.get((id(plan), again))
         if function is None:
-            function = self.bodies[id(plan)] = Function(self, plan, "")
+            function = self.bodies[id(plan), again] = Function(self, plan, "", again)
             function.write()
         return function
 
@@ -110,8 +113,9 @@ class Module:
 class Function:
     """The function of a program, or of the body of a loop: it has one pointer per input and output."""
 
-    def __init__(self, module: Module, p: Plan, name: str) -> None:
+    def __init__(self, module: Module, p: Plan, name: str, again: bool = False) -> None:
         self.module = module
+        self.again = again
         self.plan = p
         self.name = name
         self.lines: list[str] = []

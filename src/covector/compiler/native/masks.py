@@ -8,7 +8,6 @@ are computed without them, and only if one of the other factors turns out not to
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ..loops.nodes import Node
 from .instructions import Writer, literal, value_type

@@ -64,7 +64,7 @@ class _Outline:
         lines: list[str] = []
         allocas: list[str] = []
         nest = Nest(w, "l", lines, allocas, self.box)
-        if self.f.plan.small:
+        if self.f.again and self.f.plan.small:
             nest.rare = self.module.weights((1, _RARE))
         marker = ""
         if self.independent:

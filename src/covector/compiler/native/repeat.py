@@ -10,9 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..loops.definitions import Capacity, Repeat
 from ..loops.nested import ALIGN, HEAD, in_registers, padded, rows_of
+from ..loops.nodes import type_of
 from ..loops.plan import Plan
+from .instructions import literal, memory_type
 
 __all__ = ["call_inner", "write_repeat"]
 
@@ -22,12 +26,15 @@ def write_repeat(f: Any, step: Repeat, plans: tuple[Plan, ...], scratch: int) ->
     _Loop(f, step, plans, scratch).write()
 
 
-def call_inner(f: Any, plan: Plan, ins: Sequence[str], targets: Sequence[tuple[str, int] | None], arena: str) -> None:
+def call_inner(
+    f: Any, plan: Plan, ins: Sequence[str], targets: Sequence[tuple[str, int] | None], arena: str, again: bool
+) -> None:
     """Write the call of a program inside another one.
 
-    `targets` are, per result, where it goes and its bytes; None for a result that nobody wants.
+    `targets` are, per result, where it goes and its bytes; None for a result that nobody wants. `again` says that the
+    program is called with what it has returned the time before.
     """
-    inner = f.module.inner(plan)
+    inner = f.module.inner(plan, again)
     outs = [""] * len(plan.outputs)
     copies: list[tuple[tuple[str, int], str, Any]] = []
     for (kind, where), target in zip(plan.results, targets, strict=True):
@@ -39,6 +46,10 @@ def call_inner(f: Any, plan: Plan, ins: Sequence[str], targets: Sequence[tuple[s
     rc = f.put(f"call i64 {inner.name}({', '.join([*pointers, 'i64 %threads'])})")
     f.stop_if(f.put(f"icmp ne i64 {rc}, 0"), rc)
     for (to, nbytes), kind, where in copies:
+        t = type_of(np.asarray(where).dtype) if kind == "value" and np.shape(where) == () else None
+        if t is not None and np.asarray(where).dtype.kind != "c":
+            f.lines.append(f"store {memory_type(t)} {literal(where, t) if t != 'b1' else int(where)}, ptr {to}")
+            continue
         source = outs[where] if kind == "out" else ins[where] if kind == "in" else inner.constant(f, kind, where)
         f.copy(to, source, nbytes)
 
@@ -50,7 +61,7 @@ class _Loop:
         self.body = plans[0]
         self.condition = plans[1] if step.conditional else None
         operands = [f.pointer(f.plan.places[x.index]) for x in step.equation.inputs]
-        self.count = operands[0]
+        self.count = operands[0] if step.counted else ""
         self.fixed, starts, self.sequences = step.parts(operands)
         results = [f.pointer(f.plan.places[v.index]) for v in step.vars]
         self.stacks = results[step.carries :]
@@ -96,7 +107,9 @@ class _Loop:
         """Fail where there were, or are to be, more iterations than there is room for."""
         step = self.step
         if step.tag is not None and step.length is not None:
-            self.f.stop_if(self.f.put(f"icmp sgt i64 {count}, {step.length}"), self.f.code_of(Capacity(step.tag)), count)
+            self.f.stop_if(
+                self.f.put(f"icmp sgt i64 {count}, {step.length}"), self.f.code_of(Capacity(step.tag)), count
+            )
 
     def _holds(self, i: str) -> str:
         """Whether the condition of the loop holds before iteration `i`."""
@@ -104,7 +117,7 @@ class _Loop:
         assert self.condition is not None
         f.lines.append(f"store i64 {i}, ptr {memory.counter}")
         ins = [memory.counter, *self.fixed, *memory.old]
-        call_inner(f, self.condition, ins, [(memory.flag, 1)], memory.arena)
+        call_inner(f, self.condition, ins, [(memory.flag, 1)], memory.arena, False)
         return f.put(f"icmp ne i8 {f.put(f'load i8, ptr {memory.flag}')}, 0")
 
     def _iteration(self, i: str, at: str) -> None:
@@ -126,7 +139,7 @@ class _Loop:
                     late.append((kept, row, n))
             rows.append((row, n))
         ins = [memory.counter, *self.fixed, *memory.old, *elements]
-        call_inner(f, self.body, ins, [*memory.targets(), *rows], memory.arena)
+        call_inner(f, self.body, ins, [*memory.targets(), *rows], memory.arena, True)
         if late:
             k = f.label()
             f.lines += [f"br i1 {inside}, label %keep{k}, label %kept{k}", f"keep{k}:"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from ...control.loop import loop_p
-from ...core.graph import Graph
+from copy import copy
+
+from ...core.graph import Equation, Graph
+from ...core.programs import has_programs, programs_in, with_programs
 from .rolling.accumulation import accumulated
 from .rolling.limits import LEAST_COUNT, LEAST_LENGTH
 from .rolling.periods import Stretch, chosen, periods, stretches
@@ -35,7 +37,9 @@ def roll(graph: Graph) -> Graph:
     Notes
     -----
     Inner loops are rolled first; a program of loops is looked at again, and so are what is left of a loop's first and
-    last iterations, which symbolic zeros make different. Cost: a few microseconds per equation.
+    last iterations, which symbolic zeros make different. The bodies of loops that are there already, and branches, are
+    rolled like programs of their own. Cost: a few microseconds per equation. `rolling.report.notes_on` says what the
+    loops are and why other repeated operations are none; `rolling.reasons` lists all reasons.
 
     Examples
     --------
@@ -47,7 +51,11 @@ def roll(graph: Graph) -> Graph:
     >>> graph = covector.make_graph(f)(np.array(0.3))
     >>> len(graph), [eq.primitive for eq in roll(graph)]
     (300, [loop])
+    >>> from covector.compiler.passes.rolling.report import notes_on
+    >>> notes_on(roll(graph))
+    [rolled: 100 iterations of 3 operations, from a:float64[]]
     """
+    graph = _inside(graph)
     summed = accumulated(graph)
     rolled, complete = _rolled(summed, LEAST_LENGTH)
     if not complete:
@@ -56,6 +64,25 @@ def roll(graph: Graph) -> Graph:
         if _size(other) + LEAST_LENGTH < _size(rolled):
             rolled = other
     return graph if rolled is summed else rolled
+
+
+def _inside(graph: Graph) -> Graph:
+    """Roll the bodies of loops and the branches."""
+    if not any(has_programs(eq.params) for eq in graph):
+        return graph
+    done: dict[int, Graph] = {}
+
+    def rolled(body: Graph) -> Graph:
+        if id(body) not in done:
+            done[id(body)] = roll(body)
+        return done[id(body)]
+
+    params = [with_programs(eq.params, rolled) for eq in graph]
+    if all(new is eq.params for new, eq in zip(params, graph, strict=True)):
+        return graph
+    out = copy(graph)
+    out.equations = [Equation(eq.primitive, eq.inputs, p, eq.outputs) for eq, p in zip(graph, params, strict=True)]
+    return out
 
 
 def _rolled(graph: Graph, least: int) -> tuple[Graph, bool]:
@@ -78,7 +105,7 @@ def _rolled(graph: Graph, least: int) -> tuple[Graph, bool]:
 
 def _size(graph: Graph) -> int:
     """The number of equations, those in loops included."""
-    return sum(1 + (_size(eq.params["body"]) if eq.primitive is loop_p else 0) for eq in graph)
+    return sum(1 + sum(map(_size, programs_in(eq.params))) for eq in graph)
 
 
 def _runs(table: Table, candidates: list[int], least: int) -> tuple[list[Run], set[Stretch]]:

@@ -2,52 +2,42 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from ...core.graph import Graph
-from .check import Pass, run_passes
+from .check import run_passes
 from .roll import roll
-from .rolling.report import Notes
 from .simplify import simplify
 
-__all__ = ["shorten"]
+__all__ = ["Shortened", "shorten"]
 
 _LONG = 20_000  # equations from which rolling comes first: it takes less time than to simplify every iteration
 _LOOPS = 500  # equations that a rolled program may have; one with more may be rolled better as it was recorded
 
 
-def shorten(graph: Graph, notes: Notes | None = None) -> Graph:
-    """Return the expanded program `graph` simplified, with loops for blocks of equations that are repeated.
+class Shortened:
+    """A program before it was rolled, rolled, and finally simplified.
 
-    Parameters
+    Attributes
     ----------
-    graph : Graph
-    notes : Notes, optional
-        Receives what was rolled, and why the rest was not.
+    straight, rolled, graph : Graph
     """
-    # Loops of simplified iterations are faster; iterations are more alike as they were recorded.
+
+    def __init__(self, graph: Graph, simple: bool) -> None:
+        """Roll `graph` as it is or, if `simple`, simplified; loops of simplified iterations are faster."""
+        self.straight = run_passes(graph, [simplify]) if simple else graph
+        self.rolled = run_passes(self.straight, [roll])
+        self.graph = self.rolled
+        if not simple:
+            self.graph = run_passes(self.rolled, [simplify, roll, simplify])
+        elif self.rolled is not self.straight:
+            self.graph = run_passes(self.rolled, [simplify])
+
+
+def shorten(graph: Graph) -> Shortened:
+    """Return the expanded program `graph` simplified, with loops for blocks of equations that are repeated."""
     if len(graph) > _LONG:
-        return _shortened(graph, [roll, simplify], notes)
-    short = _shortened(graph, [simplify], notes)
-    if len(short) <= _LOOPS:
-        return short
-    other_notes = None if notes is None else Notes()
-    other = _shortened(graph, [roll, simplify], other_notes)
-    if len(other) >= len(short):
-        return short
-    if notes is not None and other_notes is not None:
-        notes.take(other_notes)
-    return other
-
-
-def _shortened(graph: Graph, first: list[Pass], notes: Notes | None) -> Graph:
-    """Return the program after the passes `first`, rolling, and simplification of what was rolled."""
-    before = run_passes(graph, first)
-    after = run_passes(before, [_named("roll", partial(roll, notes=notes))])
-    return after if after is before else run_passes(after, [simplify])
-
-
-def _named(name: str, function: partial[Graph]) -> Pass:
-    """The pass under a name for messages."""
-    function.__name__ = name  # type: ignore[attr-defined]
-    return function
+        return Shortened(graph, simple=False)
+    found = Shortened(graph, simple=True)
+    if len(found.graph) > _LOOPS:
+        # Iterations are more alike as they were recorded.
+        found = min(found, Shortened(graph, simple=False), key=lambda s: len(s.graph))
+    return found

@@ -345,7 +345,7 @@ class Builder:
 
     def _foldable(self, primitive: Primitive, inputs: Sequence[Any]) -> bool:
         """Whether nothing but constants enters."""
-        if primitive.name in _NEVER_FOLDED or primitive.family in ("call", "collective"):
+        if primitive.name in _NEVER_FOLDED or primitive.family in ("call", "collective", "control"):
             return False
         return all(type(x) is not Var or self.number(x) is not None for x in inputs)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -127,8 +128,12 @@ class Lowered:
         return f"Lowered({self._specialisation!r})"
 
 
+_ASKED = 8
+"""Questions for values on one line from which on it is a loop that asks in every iteration."""
+
+
 class CompileReport:
-    """Milliseconds per stage and specialisation; print it to read it.
+    """Milliseconds per stage and specialisation, and what became of loops; print it to read it.
 
     Attributes
     ----------
@@ -137,16 +142,51 @@ class CompileReport:
     """
 
     def __init__(self, specialisations: Sequence[Specialisation]) -> None:
+        self._specialisations = list(specialisations)
+        self._loops: list[list[Any]] | None = None
         self.rows: list[dict[str, Any]] = []
         for spec in specialisations:
             seconds = {**spec.seconds, **spec.code_seconds()}
             self.rows.append({"program": repr(spec), **{k: 1e3 * v for k, v in seconds.items()}})
 
+    @property
+    def loops(self) -> list[list[Any]]:
+        """Per specialisation notes on its loops, and on repeated operations that are none; they print as lines.
+
+        The attributes of a note are `kind` ("rolled", made of repeated operations; "loop", written as one; "unrolled",
+        repeated operations that stayed), `iterations` (None if values decide), `operations` in one of them, `begins`
+        (what is carried, as it is at first), `reason` (why a stretch is not rolled) and `inner` (the loops inside).
+        They are found when first asked for, in about the time that it took to find the loops for the compiler.
+        """
+        if self._loops is None:
+            self._loops = [_loop_notes(spec) for spec in self._specialisations]
+        return self._loops
+
     def __repr__(self) -> str:
         if not self.rows:
             return "nothing compiled yet"
         lines = []
-        for row in self.rows:
+        for row, notes, spec in zip(self.rows, self.loops, self._specialisations, strict=True):
             times = ", ".join(f"{name} {t:.2f} ms" for name, t in row.items() if name != "program")
-            lines.append(f"{row['program']}\n    {times}")
+            lines += [row["program"], f"    {times}", *[line for note in notes for line in note.lines(1)]]
+            lines += [f"    {text}" for text in _questions(spec)]
         return "\n".join(lines)
+
+
+def _loop_notes(spec: Specialisation) -> list[Any]:
+    from ..passes.expand import expand
+    from ..passes.rolling.report import notes_on
+    from ..passes.shorten import shorten
+
+    return notes_on(shorten(expand(spec.graph)).rolled)
+
+
+def _questions(spec: Specialisation) -> list[str]:
+    """Lines on the places where Python asked for values again and again."""
+    asked = Counter(guard.where for guard in spec.guards)
+    return [
+        f"asked for values {n} times at {where}: each set of answers is a program of its own; covector.while_loop, "
+        f"cond and fori_loop are recorded once"
+        for where, n in asked.items()
+        if n >= _ASKED
+    ]

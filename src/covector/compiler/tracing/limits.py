@@ -117,12 +117,13 @@ def _reason(new: Specialisation, old: Specialisation) -> str:
         if not (a.same_question(b) and a.same_answer(b)):
             return (
                 f"because Python asked for a value at {a.where} ({a.purpose}) that differs from call to call; "
-                f"use np.where(condition, a, b) or whole-array operations there"
+                f"use np.where(condition, a, b), covector.cond or whole-array operations there"
             )
     more = (new.guards if len(new.guards) > len(old.guards) else old.guards)[min(len(new.guards), len(old.guards)) :]
     if more:
         return (
             f"because the number of questions about values differs from call to call, first at {more[0].where} "
-            f"({more[0].purpose}); use np.where(condition, a, b), or a fixed number of iterations"
+            f"({more[0].purpose}); use np.where(condition, a, b), a fixed number of iterations, or covector.while_loop "
+            f"or covector.fori_loop, of which one program serves all numbers of steps"
         )
     return "because an array that it closes over and that cannot be traced changed; pass it as an argument"

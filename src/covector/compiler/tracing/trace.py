@@ -162,7 +162,9 @@ class JitTrace(GraphTrace):
                 return x._var
             x = snapshot(x)
             self.foreign |= isinstance(x, Tracer) and not is_lane(x)
-        if not isinstance(x, _ndarray) or not (x.flags.writeable or x.base is not None):
+        if not isinstance(x, _ndarray):
+            return super().lower(x) if type(x) is Var else x
+        if not (x.flags.writeable or x.base is not None):
             return x
         # One copy for all uses of an array, as long as nobody writes to it in between.
         known = self._fixed.get(id(x))

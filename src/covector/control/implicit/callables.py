@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from ...core import tree
 from ...core.buffer import plain_of
 from ...core.tracer import Tracer
@@ -22,8 +24,13 @@ def detached(x: Any) -> Any:
     return tree.map(lambda leaf: plain_of(stop_gradient(leaf)), x)
 
 
-def check_like(got: Any, treedef: tree.TreeDef, avals: Sequence[Aval], place: str, like: str) -> list[Any]:
-    """Return the leaves of `got`; TypeError unless structure, shapes and dtypes are those of `like`."""
+def check_like(
+    got: Any, treedef: tree.TreeDef, avals: Sequence[Aval], place: str, like: str, *, widen: bool = False
+) -> list[Any]:
+    """Return the leaves of `got`; TypeError unless structure, shapes and dtypes are those of `like`.
+
+    With `widen`, narrower dtypes will do.
+    """
     leaves, have = tree.flatten(got)
     if have != treedef:
         raise TypeError(f"{place} has the structure {have}, expected {treedef}, that of {like}")
@@ -34,6 +41,8 @@ def check_like(got: Any, treedef: tree.TreeDef, avals: Sequence[Aval], place: st
         if not (isinstance(x, Tracer) or is_plain(x)):
             raise TypeError(f"{where} is a {type(x).__name__}; expected an array of {a}")
         x = as_numpy(x)
+        if widen and dtype_of(x) != a.dtype and np.can_cast(dtype_of(x), a.dtype):
+            x = x.astype(a.dtype)
         if shape_of(x) != a.shape or dtype_of(x) != a.dtype:
             raise TypeError(f"{where} is {aval_of(x)}, expected {a}, as in {like}")
         out.append(x)
@@ -62,9 +71,11 @@ class GivenSolver:
         avals = [Aval(a.shape, a.dtype) for a in map(aval_of, b)]
 
         def matvec(x: Any) -> Any:
-            xs = check_like(x, self.treedef, avals, f"{self.caller}: the argument of the linear map", "b")
+            xs = check_like(x, self.treedef, avals, f"{self.caller}: the argument of the linear map", "b", widen=True)
             return tree.unflatten(self.treedef, product(xs))
 
         with no_grad():
             x = self.solve(matvec, tree.unflatten(self.treedef, b))
-        return check_like(detached(x), self.treedef, avals, f"{self.caller}: what {fun_name(self.solve)} returned", "b")
+        return check_like(
+            detached(x), self.treedef, avals, f"{self.caller}: what {fun_name(self.solve)} returned", "b", widen=True
+        )

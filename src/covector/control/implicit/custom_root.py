@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...core import tree
+from ...core.errors import ConcretizationError
 from ...core.graph import Graph
 from ...core.primitive import bind
 from ...core.tracer import Tracer, open_traces
@@ -16,7 +17,7 @@ from ..bodies import Body, record_body
 from ..carries import as_strong
 from .callables import GivenSolver, check_like, detached
 from .equation import search_p, solution_p
-from .recording import recorded
+from .recording import check_lanes, recorded, recorded_at
 from .system import Method
 
 __all__ = ["custom_root", "root"]
@@ -61,17 +62,16 @@ def custom_root(
         What `f` or `solve` returns is not like `initial_guess`, or that holds integer arrays.
     numpy.linalg.LinAlgError
         When differentiated: the derivative of `f` is singular at the solution, so there is no implicit function.
-    ConcretizationError
-        When differentiated: `f` asks for the value of what it was given. It is recorded then, on shapes and dtypes.
 
     Notes
     -----
     A derivative in either mode evaluates the derivative of `f` at the solution and solves one linear system. It is
-    that of an exact solution, and as accurate as the solution is.
+    that of an exact solution, and as accurate as the solution is. Where `f` looks at values (``if x > 0``), it is that
+    of the branch taken at the solution.
 
     What `solve` takes from elsewhere than `f` and `initial_guess` may be traced; pass it through `stop_gradient` if
-    SciPy is to see it. Where `solve` cannot be traced itself, `vmap` calls it for one example after the other, and
-    compiled functions call it from outside of the native code.
+    SciPy is to see it. Under `vmap` and `jit` it is called with traced values first; where that fails, `vmap` calls it
+    for one example after the other, and compiled functions call it from outside of the native code.
 
     References
     ----------
@@ -102,17 +102,29 @@ def root(
     start, treedef = _start(caller, initial_guess)
     avals = [Aval(a.shape, a.dtype) for a in map(aval_of, start)]
     search = _Search(caller, solve, treedef, avals, has_aux)
+
+    def equation(*xs: Any) -> list[Any]:
+        place = f"{caller}: what {fun_name(user)} returned"
+        return check_like(f(tree.unflatten(treedef, xs)), treedef, avals, place, "the initial guess")
+
     if not open_traces():
-        return search.result(search.found(lambda x: _like(f(x), treedef, avals, caller, user), start))
-    body = _equation(caller, f, user, treedef, avals)
-    found = search.run(body, start)
-    if body.captured:
+        return search.result(search.found(search.of_trees(lambda xs: equation(*xs)), start))
+    try:
+        body = record_body(equation, avals, caller, function=user)
+    except ConcretizationError:
+        found = search.found(search.of_trees(lambda xs: detached(equation(*xs))), start)
+        graph, captured = recorded_at(equation, found[: len(start)], caller)
+    else:
+        check_lanes(body.graph, caller, fun_name(user))
+        found = search.run(body, start)
+        graph, captured = body.graph, body.captured
+    if captured:
         method = Method(caller)
         if tangent_solve is not None:
             given = GivenSolver(caller, tangent_solve, treedef)
             method = Method(caller, "given", solve=given, transpose_solve=given)
-        params = {"equation": body.graph, "count": len(start), "method": method}
-        found[: len(start)] = bind(solution_p, [*found[: len(start)], *body.captured], params)
+        params = {"equation": graph, "count": len(start), "method": method}
+        found[: len(start)] = bind(solution_p, [*found[: len(start)], *captured], params)
     return search.result(found)
 
 
@@ -128,21 +140,11 @@ def _start(caller: str, initial_guess: Any) -> tuple[list[Any], tree.TreeDef]:
             x = float(x)
         x = as_strong(x)
         if dtype_of(x).kind not in "fc":
-            raise TypeError(f"{place} has dtype {dtype_of(x)}; an unknown has to be real or complex, use .astype(float)")
+            raise TypeError(
+                f"{place} has dtype {dtype_of(x)}; an unknown has to be real or complex, use .astype(float)"
+            )
         out.append(detached(x))
     return out, treedef
-
-
-def _like(y: Any, treedef: tree.TreeDef, avals: Sequence[Aval], caller: str, user: Any) -> Any:
-    place = f"{caller}: what {fun_name(user)} returned"
-    return tree.unflatten(treedef, check_like(y, treedef, avals, place, "the initial guess"))
-
-
-def _equation(caller: str, f: Any, user: Any, treedef: tree.TreeDef, avals: Sequence[Aval]) -> Body:
-    def flat(*xs: Any) -> Any:
-        return _like(f(tree.unflatten(treedef, xs)), treedef, avals, caller, user)
-
-    return record_body(flat, avals, caller, function=user)
 
 
 class _Search:
@@ -177,7 +179,10 @@ class _Search:
             x, more = split_aux(x, self.caller, self.solve)
             aux, self.aux_treedef = tree.flatten(more)
         place = f"{self.caller}: what {fun_name(self.solve)} returned"
-        return [*check_like(detached(x), self.treedef, self.avals, place, "the initial guess"), *detached(aux)]
+        return [
+            *check_like(detached(x), self.treedef, self.avals, place, "the initial guess", widen=True),
+            *detached(aux),
+        ]
 
     def result(self, found: Sequence[Any]) -> Any:
         """What the public function returns."""
@@ -197,14 +202,18 @@ class _Search:
         return list(bind(search_p, [*start, *operands], params))
 
     def __call__(self, product: Callable[[Sequence[Any]], Sequence[Any]], start: Sequence[Any]) -> list[Any]:
-        return self.found(self._of_trees(product), start)
+        return self.found(self.of_trees(product), start)
 
     def _function(self, graph: Graph, operands: Sequence[Any]) -> Callable[[Any], Any]:
-        return self._of_trees(lambda xs: graph.run(*xs, *operands))
+        return self.of_trees(lambda xs: graph.run(*xs, *operands))
 
-    def _of_trees(self, function: Callable[[Sequence[Any]], Sequence[Any]]) -> Callable[[Any], Any]:
+    def of_trees(self, function: Callable[[Sequence[Any]], Sequence[Any]]) -> Callable[[Any], Any]:
+        """What `solve` gets, made of a function of lists of arrays."""
+
         def f(x: Any) -> Any:
-            xs = check_like(x, self.treedef, self.avals, f"{self.caller}: the argument of f", "the initial guess")
+            xs = check_like(
+                x, self.treedef, self.avals, f"{self.caller}: the argument of f", "the initial guess", widen=True
+            )
             return tree.unflatten(self.treedef, function(xs))
 
         return f

@@ -96,7 +96,7 @@ solution_p = Primitive(
 def _search(*args: Any, equation: Graph, count: int, solver: Any, lanes: Lanes = ()) -> tuple[Any, ...]:
     def one(*xs: Any) -> Sequence[Any]:
         operands = xs[count:]
-        return solver(lambda ys: equation.run(*ys, *operands), xs[:count])  # type: ignore[no-any-return]
+        return solver(lambda ys: equation.run(*ys, *operands), xs[:count])
 
     return each(lanes, one, args, [lane_aval(aval_of(x), i, lanes) for i, x in enumerate(args[:count])])
 

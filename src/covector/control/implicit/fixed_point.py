@@ -63,8 +63,6 @@ def fixed_point(
         The search did not arrive. Under `vmap` and in compiled functions the result is NaN where it did not.
     TypeError
         What `f` returns is not like `x0`, or that holds integer arrays.
-    ConcretizationError
-        When differentiated: `f` asks for the value of its argument.
     numpy.linalg.LinAlgError
         When differentiated: ``∂f/∂x`` has the eigenvalue one at the fixed point.
 

@@ -80,7 +80,7 @@ def anderson(g: Map, x: Any, tol: float, maxiter: int) -> tuple[Any, Any]:
 
 def newton(g: Map, x: Any, tol: float, maxiter: int) -> tuple[Any, Any]:
     """Newton's method for ``g(x) - x = 0``: few steps, each of which solves a linear system."""
-    method = Method("fixed_point")
+    method = Method("fixed_point: a step of newton")
 
     def residual(x: Any) -> Any:
         return g(x) - x

@@ -80,11 +80,11 @@ def outermost(lanes: Lanes, rule: Rule, args: Sequence[Any]) -> tuple[Any, ...]:
     if not lanes:
         return tuple(rule(*args))
     lane, rest = lanes[0], lanes[1:]
-    return vmap(lambda *xs: outermost(rest, rule, xs), in_axes=_axes(lane.mapped), axis_size=lane.size)(*args)  # type: ignore[no-any-return]
+    return vmap(lambda *xs: outermost(rest, rule, xs), in_axes=_axes(lane.mapped), axis_size=lane.size)(*args)
 
 
 def each(lanes: Lanes, rule: Rule, args: Sequence[Any], avals: Sequence[Aval]) -> tuple[Any, ...]:
-    """Call ``rule(*args)`` for one lane after the other; `avals` are the results of one lane, for where there is none."""
+    """Call ``rule(*args)`` for one lane after the other; `avals` are the results of one lane."""
     if not lanes:
         return tuple(rule(*args))
     lane, rest = lanes[0], lanes[1:]
@@ -109,7 +109,7 @@ def pushed(lanes: Lanes, rule: Rule, args: Sequence[Any], tangents: Sequence[Any
         return tuple(pushed(rest, rule, args, tangents, out))
 
     mapped = vmap(inner, in_axes=(axes, t_axes, 0), axis_size=lane.size)
-    return mapped(tuple(args), tuple(tangents), tuple(out))  # type: ignore[no-any-return]
+    return mapped(tuple(args), tuple(tangents), tuple(out))
 
 
 def pulled(

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from ...core import tree
-from ...core.tracer import Tracer, open_traces
+from ...core.tracer import open_traces
 from ...core.values import Aval, aval_of, dtype_of
 from ...transforms.arguments import check_leaf, fun_name
 from ..bodies import Body, record_body
 from ..carries import as_strong
 from .callables import GivenSolver, check_like, detached
-from .recording import recorded_solvers
+from .recording import check_lanes, recorded_solvers
 from .system import Method, Parts, solve_here, solve_system
 
 __all__ = ["linear_solve"]
@@ -83,8 +83,9 @@ def linear_solve(
     the solution was found is not differentiated. Complex unknowns count as two real ones, so `matvec` need only be
     linear over the real numbers.
 
-    Your own `solve` may be any Python code. Where it cannot be traced (SciPy), `vmap` calls it for one example after
-    the other, and compiled functions call it from outside of the native code.
+    Your own `solve` may be any Python code. Under transforms it is called with traced values first; where that fails
+    (SciPy), it gets plain arrays: `vmap` calls it for one example after the other, and compiled functions call it from
+    outside of the native code.
 
     References
     ----------
@@ -116,7 +117,7 @@ def linear_solve(
     operands = [*body.captured]
     guess = () if x0 is None else _guess(x0, treedef, body.avals)
     if callable(solve):
-        method, parts = _given(solve, transpose_solve, body, treedef, symmetric)
+        method, parts = _given(solve, transpose_solve, body, treedef, bool(symmetric))
     elif M is None:
         parts = Parts(guess)
     else:
@@ -130,7 +131,7 @@ def _check(
 ) -> None:
     if not callable(matvec):
         raise TypeError(
-            f"linear_solve: matvec must be a function, got {type(matvec).__name__}; for an array A write lambda x: A @ x"
+            f"linear_solve: matvec must be a function, got {type(matvec).__name__}; for an array A, lambda x: A @ x"
         )
     if not (solve is None or solve in _NAMES if isinstance(solve, str | None) else callable(solve)):
         raise ValueError(f"linear_solve: solve must be None, one of {', '.join(_NAMES)}, or a function, got {solve!r}")
@@ -163,6 +164,7 @@ def _map(fun: Any, name: str, treedef: tree.TreeDef, avals: Sequence[Aval]) -> B
         return fun(tree.unflatten(treedef, xs))
 
     body = record_body(flat, avals, "linear_solve", function=fun)
+    check_lanes(body.graph, "linear_solve", f"{name} {fun_name(fun)}")
     if body.treedef != treedef:
         raise TypeError(
             f"linear_solve: {name} {fun_name(fun)} returns the structure {body.treedef}, expected {treedef}, that of b"
@@ -208,7 +210,7 @@ def _guess(x0: Any, treedef: tree.TreeDef, avals: Sequence[Aval]) -> list[Any]:
     if have == treedef:
         leaves = [as_strong(x) for x in leaves]
         leaves = [x if dtype_of(x) == a.dtype else x.astype(a.dtype) for x, a in zip(leaves, avals, strict=True)]
-    return detached(check_like(tree.unflatten(have, leaves), treedef, avals, "linear_solve: x0", "b"))  # type: ignore[no-any-return]
+    return detached(check_like(tree.unflatten(have, leaves), treedef, avals, "linear_solve: x0", "b"))
 
 
 def _given(
@@ -217,13 +219,20 @@ def _given(
     """The user's functions: recorded together with what they close over, or as they are if they cannot be traced."""
     direct = GivenSolver("linear_solve", solve, treedef)
     back = None if transpose_solve is None else GivenSolver("linear_solve", transpose_solve, treedef)
-    method = Method("linear_solve", "given", bool(symmetric), solve=direct, transpose_solve=back)
-    return method, recorded_solvers(direct, back, body)
+    parts = recorded_solvers(direct, back, body)
+    return (
+        Method(
+            "linear_solve",
+            "given",
+            symmetric,
+            solve=direct if parts.solver is None else None,
+            transpose_solve=back if parts.transposed_solver is None else None,
+        ),
+        parts,
+    )
 
 
-def _plainly(
-    matvec: Any, leaves: list[Any], treedef: tree.TreeDef, solve: Any, x0: Any, M: Any, method: Method
-) -> Any:
+def _plainly(matvec: Any, leaves: list[Any], treedef: tree.TreeDef, solve: Any, x0: Any, M: Any, method: Method) -> Any:
     """Solve without any transform about: the functions are called as they are, on plain arrays."""
 
     def on_leaves(fun: Any, name: str) -> Any:

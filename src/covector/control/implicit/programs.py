@@ -129,4 +129,10 @@ def transposed(graph: Graph, count: int, name: str) -> Graph:
         return [zeros(a) if c is None else c for c, a in zip(found, inputs, strict=True)]
 
     operands = [Aval(v.shape, v.dtype) for v in graph.inputs[count:]]
-    return record(pull, [*result_avals(graph), *operands], name)
+    out = record(pull, [*result_avals(graph), *operands], name)
+    mine = {id(v) for v in [*out.inputs, *[v for eq in out for v in eq.outputs]]}
+    for eq in out:
+        if any(type(x) is Var and id(x) not in mine for x in eq.inputs):
+            # A rule read the value of an argument in which the map should be linear.
+            raise NotDifferentiableError(f"{name}: the map has to be linear, and its transpose would depend on x: {eq}")
+    return out

@@ -10,14 +10,27 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any
 
+from ...core.errors import NotDifferentiableError
 from ...core.graph import Graph
 from ...core.values import Aval
+from ...transforms.checkpoint import RecordTrace, RecordTracer
+from ..axes import axes_of
 from ..bodies import Body, record_body
 from .callables import GivenSolver, detached
 from .programs import transposed
 from .system import Parts
 
-__all__ = ["recorded", "recorded_solvers"]
+__all__ = ["check_lanes", "recorded", "recorded_at", "recorded_solvers"]
+
+
+def check_lanes(graph: Graph, caller: str, what: str) -> None:
+    """Raise if a collective of the program joins the lanes of a map, which are solved one by one."""
+    for axis in axes_of(graph):
+        name = getattr(axis, "axis_name", None) or getattr(axis, "name", None)
+        raise NotDifferentiableError(
+            f"{caller}: {what} exchanges values over the axis {name!r} of an enclosing vmap, which makes one problem "
+            f"of all its lanes; call {caller} outside of that vmap, for the whole batch"
+        )
 
 
 def recorded(function: Callable[..., Any], avals: Sequence[Aval], caller: str, user: Any) -> Body | None:
@@ -27,6 +40,25 @@ def recorded(function: Callable[..., Any], avals: Sequence[Aval], caller: str, u
     except Exception:
         # Whatever went wrong: called on plain arrays, the function will show whether it is an error.
         return None
+
+
+def recorded_at(function: Callable[..., Sequence[Any]], values: Sequence[Any], caller: str) -> tuple[Graph, list[Any]]:
+    """Record ``function(*values)`` along the way that it takes for these values, at which it may look.
+
+    Returns
+    -------
+    graph : Graph
+        The program.
+    captured : list
+        The traced values that it closes over: the inputs after the first.
+    """
+    trace = RecordTrace(caller)
+    try:
+        outputs = [trace.capture(x) for x in function(*[trace.wrap(x) for x in values])]
+    finally:
+        trace.close()
+    trace.graph.outputs = [x._var if isinstance(x, RecordTracer) else x for x in outputs]
+    return trace.graph, [x for _, x, _, _ in trace.captured]
 
 
 def recorded_solvers(direct: GivenSolver, back: GivenSolver | None, body: Body) -> Parts:

@@ -110,7 +110,7 @@ def solve_system(
         Where to begin, and with what.
     """
     parts = Parts() if parts is None else parts
-    return bind(system_p, [*b, *operands, *parts.guess, *parts.values], _params(matvec, len(b), method, parts))  # type: ignore[no-any-return]
+    return bind(system_p, [*b, *operands, *parts.guess, *parts.values], _params(matvec, len(b), method, parts))
 
 
 def solve_transposed(matvec: Graph, ct: Sequence[Any], operands: Sequence[Any], method: Method) -> Sequence[Any]:
@@ -220,10 +220,10 @@ def _direct(matrix: Any, b: Any, method: Method) -> Any:
     try:
         return np.linalg.solve(matrix, b)
     except np.linalg.LinAlgError as error:
-        raise np.linalg.LinAlgError(
-            f"{method.caller}: the linear system of {b.shape[0]} real unknowns has a singular matrix, so it has no "
-            f"solution, or more than one"
-        ) from error
+        about = "the matrix is singular, so the system has no solution, or more than one"
+        if method.caller in ("custom_root", "fixed_point"):
+            about = "the derivative of the equation at its solution is singular, so it defines no implicit function"
+        raise np.linalg.LinAlgError(f"{method.caller}: {about} ({b.shape[0]} real unknowns)") from error
 
 
 def _iterated(name: str, product: Any, b: Any, x: Any, method: Method, approximate: Any) -> Any:
@@ -242,12 +242,11 @@ def _iterated(name: str, product: Any, b: Any, x: Any, method: Method, approxima
         return x
     if not np.isfinite(length):
         return np.full_like(x, np.nan)
-    advice = "use symmetric=False" if name == "cg" else "solve='dense' tells whether the matrix is singular"
+    advice = "use symmetric=False if the matrix is not symmetric positive definite" if name == "cg" else ""
     raise np.linalg.LinAlgError(
         f"{method.caller}: {name} ended with a residual of norm {left:.3g}, above max(tol * norm(b), atol) = "
-        f"{threshold:.3g}, after at most {maxiter} products with the matrix of {b.shape[0]} real unknowns; allow more "
-        f"with maxiter, precondition with M, or, "
-        f"{'if the matrix is not symmetric positive definite, ' if name == 'cg' else ''}{advice}"
+        f"{threshold:.3g}, for {b.shape[0]} real unknowns and maxiter={maxiter}; allow more products with maxiter, "
+        f"precondition with M, {advice or 'try another method'}, or use solve='dense'"
     )
 
 
@@ -260,7 +259,7 @@ def _aval(*avals: Aval, count: int, lanes: Lanes = (), **params: Any) -> tuple[A
 
 def _again(params: dict[str, Any], b: Sequence[Any], operands: Sequence[Any], values: Sequence[Any]) -> Sequence[Any]:
     """Solve with the same map for another right-hand side."""
-    return bind(system_p, [*b, *operands, *values], {**params, "guess": False})  # type: ignore[no-any-return]
+    return bind(system_p, [*b, *operands, *values], {**params, "guess": False})
 
 
 def _divided(args: Sequence[Any], params: dict[str, Any]) -> tuple[Sequence[Any], Sequence[Any]]:

@@ -35,7 +35,7 @@ class Layout(NamedTuple):
 
     def ravel(self, arrays: Sequence[Any]) -> Any:
         """The vector made of `arrays`."""
-        parts = []
+        parts: list[Any] = []
         for x, a in zip(arrays, self.avals, strict=True):
             flat = np.reshape(x, (a.size,))
             parts += [np.real(flat), np.imag(flat)] if a.dtype.kind == "c" else [flat]
@@ -53,7 +53,7 @@ class Layout(NamedTuple):
                 flat = flat + 1j * vector[start : start + a.size]
                 start += a.size
             flat = flat if flat.dtype == a.dtype else flat.astype(a.dtype)
-            out.append(np.reshape(flat, a.shape))
+            out.append(np.reshape(flat, a.shape) if a.shape else flat[0])
         return out
 
     def on_vectors(self, function: Callable[[Sequence[Any]], Sequence[Any]]) -> Callable[[Any], Any]:

@@ -22,8 +22,8 @@ from ...transforms.vjp import vjp
 from ...transforms.vmap import vmap
 from ..bodies import record_body
 from ..scan import scan
-from .dopri import Options
-from .fields import Packing, user_field
+from .dopri import Field, Options
+from .fields import Packing
 from .integration import integrate
 
 __all__ = ["integrate_continuously"]
@@ -33,11 +33,8 @@ Axes = tuple[int | None, ...]
 # program of (y, time, the rest). `maps` are the axes of the arguments under each vmap around it, outermost first.
 
 
-def integrate_continuously(
-    func: Callable[..., Any], packing: Packing, y: Any, t: Any, args: tuple[Any, ...], options: Options
-) -> Any:
-    """As `integrate`, with derivatives by sensitivity and adjoint equations."""
-    field = user_field(func, packing, tuple(args))
+def integrate_continuously(func: Callable[..., Any], field: Field, y: Any, t: Any, options: Options) -> Any:
+    """As `integrate`, with derivatives by sensitivity and adjoint equations; `func` is the user's, for messages."""
     body = record_body(field, [aval_of(y), Aval((), np.dtype(float))], "odeint", function=func)
     (rows,) = odeint_p(t, y, *body.captured, field=body.graph, options=options, maps=())
     return rows

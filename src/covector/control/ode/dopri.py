@@ -17,7 +17,7 @@ from ...core.tracer import Tracer
 from ...core.values import dtype_of
 from ...transforms.stop_gradient import stop_gradient_p
 
-__all__ = ["Clock", "Options", "State", "attempt", "choose", "data", "first_state", "interpolate"]
+__all__ = ["Clock", "Field", "Options", "State", "attempt", "choose", "data", "first_state", "interpolate"]
 
 Field = Callable[[Any, Any], Any]
 

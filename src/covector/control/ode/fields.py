@@ -77,7 +77,7 @@ def _narrowed(x: Any, dtype: Any) -> Any:
 
 def user_field(func: Callable[..., Any], packing: Packing, args: tuple[Any, ...]) -> Callable[[Any, Any], Any]:
     """Return ``func(y, t, *args)`` as a function of one array and the time, in the precision of the state."""
-    precision = np.finfo(packing.dtype).dtype
+    precision: np.dtype[Any] = np.zeros(0, packing.dtype).real.dtype
 
     def field(y: Any, t: Any) -> Any:
         # The function may use the array that it is given, and the one that it returns, for something else later.

@@ -7,11 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from ...core.errors import ConcretizationError
 from ...core.tracer import Tracer
-from ...core.values import dtype_of, shape_of
-from ...transforms.arguments import check_callable
+from ...core.values import Aval, aval_of, dtype_of, shape_of
+from ...transforms.arguments import check_callable, fun_name
+from ...transforms.batching import BatchTrace
+from ...transforms.vmap import named_axes
+from ..axes import axes_of
+from ..bodies import record_body
 from .adjoint import integrate_continuously
-from .dopri import Options
+from .dopri import Field, Options
 from .fields import Packing, user_field
 from .integration import integrate, known_value
 
@@ -62,7 +67,8 @@ def odeint(
     TypeError
         `func` returns another structure, shape or dtype than that of y; the message names the leaf.
     ValueError
-        The times are not in order, or an option makes no sense.
+        The times are not in order, an option makes no sense, or `func` exchanges values between the examples of a
+        `vmap` around it, which take steps of their own.
     RuntimeError
         The integration came to a halt: at a singularity, or because of `mxstep`. Where this cannot be known while
         Python runs (`jit`, `vmap`) the solution is NaN from there on.
@@ -70,8 +76,8 @@ def odeint(
     Notes
     -----
     The method is that of Dormand and Prince of order 5 with the step size control of DOPRI5, for problems that are not
-    stiff. Between the ends of steps, the solution is interpolated to order 4; the last step ends at ``t[-1]``, so `func`
-    is never asked about times outside of `t`. The times that `func` is given have the precision of y.
+    stiff. Between the ends of steps, the solution is interpolated to order 4; the last step ends at ``t[-1]``, and
+    `func` is never asked about times beyond it. The times that `func` is given have the precision of y.
 
     Under `jit` the whole integration is one native loop.
 
@@ -109,11 +115,32 @@ def odeint(
     options = _options(rtol, atol, mxstep, hmax, packing.dtype)
     t = _times(t)
     y = packing.join(packing.leaves)
+    field = user_field(func, packing, args)
+    if named_axes():
+        _check_lanes(func, field, y)
     if adjoint == "continuous":
-        rows = integrate_continuously(func, packing, y, t, args, options)
+        rows = integrate_continuously(func, field, y, t, options)
     else:
-        rows = integrate(user_field(func, packing, args), y, t, options)
+        rows = integrate(field, y, t, options)
     return packing.split(rows, shape_of(t))
+
+
+def _check_lanes(func: Callable[..., Any], field: Field, y: Any) -> None:
+    """Raise ValueError if the field exchanges values between lanes, which take steps of their own."""
+    try:
+        axes = axes_of(record_body(field, [aval_of(y), Aval((), np.dtype(float))], "odeint", function=func).graph)
+    except ConcretizationError:  # it looks at values, and cannot be recorded
+        return
+    if axes:
+        raise ValueError(
+            f"odeint: {fun_name(func)} exchanges values over the axis {_name(axes[0])!r}, but the examples of a "
+            f"vmap take steps of their own and are never at the same time; make the axis part of the state: odeint of "
+            f"a function of all examples, with vmap inside of it"
+        )
+
+
+def _name(axis: Any) -> Any:
+    return axis.axis_name if isinstance(axis, BatchTrace) else axis.name
 
 
 def _options(rtol: Any, atol: Any, mxstep: Any, hmax: Any, dtype: np.dtype[Any]) -> Options:
@@ -131,6 +158,8 @@ def _options(rtol: Any, atol: Any, mxstep: Any, hmax: Any, dtype: np.dtype[Any])
 
 def _times(t: Any) -> Any:
     """The output times as a one-dimensional array of real numbers, in order if that can be told."""
+    if isinstance(t, list | tuple) and any(isinstance(x, Tracer) for x in t):
+        t = np.stack(t)
     if not isinstance(t, Tracer):
         t = np.asarray(t)
     if len(shape_of(t)) != 1:

@@ -35,9 +35,21 @@ TRANSCENDENTAL = frozenset(
 _CHEAP = frozenset(
     {
         *("add", "subtract", "multiply", "negative", "positive", "product", "masked_product", "absolute", "fabs"),
-        *("maximum", "minimum", "fmax", "fmin", "at_least", "at_most", "square", "convert", "where", "sign", "copysign"),
-        *("equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or"),
-        *("logical_not", "logical_xor", "isnan", "isinf", "isfinite", "floor", "ceil", "trunc", "rint", "signbit"),
+        *("maximum", "minimum", "fmax", "fmin", "at_least", "at_most", "square", "convert", "where", "sign"),
+        *("copysign", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and"),
+        *(
+            "logical_or",
+            "logical_not",
+            "logical_xor",
+            "isnan",
+            "isinf",
+            "isfinite",
+            "floor",
+            "ceil",
+            "trunc",
+            "rint",
+            "signbit",
+        ),
     }
 )
 """Functions of one instruction or a few."""
@@ -51,7 +63,7 @@ def is_cheap(eq: Equation) -> bool:
 def is_total(eq: Equation) -> bool:
     """Whether `eq` gives a result, and raises nothing, for all values of its inputs."""
     primitive = eq.primitive
-    if has_programs(eq.params) or primitive.family in ("call", "collective"):
+    if has_programs(eq.params) or primitive.family in ("call", "collective", "control"):
         return False
     if primitive.name in _INDEXED:
         return not any(type(x) is Var and x.dtype.kind in "iu" for x in eq.inputs[1:])

@@ -98,7 +98,9 @@ class _Hoisting:
 
     def values(self) -> list[tuple[Var, Any]]:
         """What the equations moved make, and its values outside."""
-        return [(v, self.b.like(self._value(v), Aval(v.shape, v.dtype))) for eq in self.roots.values() for v in eq.outputs]
+        return [
+            (v, self.b.like(self._value(v), Aval(v.shape, v.dtype))) for eq in self.roots.values() for v in eq.outputs
+        ]
 
     def _value(self, x: Any) -> Any:
         if type(x) is not Var:

@@ -74,12 +74,11 @@ def _pruned_loop(eq: Equation, needed: set[int]) -> Equation:
         wanted |= more
     constants = [g for g in loop.constants if g.var.index in read or (g.test is not None and g.test.index in tested)]
     sequences = [g for g in loop.sequences if g.var.index in read]
-    parts = (carries, stacks, constants, sequences)
-    before = (loop.carries, loop.stacks, loop.constants, loop.sequences)
-    unchanged = body is loop.body and loop.condition is eq.params.get("cond")
-    if unchanged and list(map(len, parts)) == list(map(len, before)):
+    kept = len(carries) + len(stacks) + len(constants) + len(sequences)
+    before = len(loop.carries) + len(loop.stacks) + len(loop.constants) + len(loop.sequences)
+    if kept == before and body is loop.body and loop.condition is eq.params.get("cond"):
         return eq
-    loop.carries, loop.stacks, loop.constants, loop.sequences = parts
+    loop.carries, loop.stacks, loop.constants, loop.sequences = carries, stacks, constants, sequences
     loop.body = body
     inputs, params, outputs = loop.equation()
     return Equation(eq.primitive, inputs, params, outputs)

@@ -1,10 +1,11 @@
-"""Long functions of numbers that a loop takes one at a time, taken of whole sequences before it or after it.
+"""Long functions of numbers, and products with vectors, taken of whole sequences before a loop or after it.
 
 A processor computes eight exponentials in little more time than one. In a loop whose iterations wait for each other
 there is one per iteration; where it depends on the elements of sequences alone it can be taken of all of them at once
-before the loop, and where only stacked values depend on it, after the loop. Arrays that this makes are held to what
-there is anyway: per iteration no more bytes are added before the loop than its sequences and stacks have, and after it
-no more than there were.
+before the loop, and where only stacked values depend on it, after the loop. In the same way many products of a constant
+matrix with a vector become one product of matrices. Arrays that this makes are held to what
+there is anyway: per iteration no more bytes are added before the loop than twice those of its sequences and stacks,
+which are often not needed then themselves, and after it no more than there were.
 """
 
 from __future__ import annotations
@@ -12,13 +13,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ....core.graph import Equation, Var
 from ....core.values import Aval
-from ..algebra import is_elementwise
-from .costs import TRANSCENDENTAL, is_total, nbytes
+from .costs import TRANSCENDENTAL, nbytes
 from .parts import Given, Loop, Stack, program
+from .rows import Rows, can_move, matrix_of
 
 if TYPE_CHECKING:
     from ..simplify import Builder
@@ -34,27 +33,26 @@ _FEWEST = 16
 _MOST = 16
 """Functions that are tried."""
 
-_COUNTED = 1 << 16
-"""Iterations up to which their numbers are stored as an array."""
+_MATRIX = 64
+"""Elements from which on one product with a matrix is quicker than many products of it with vectors."""
 
 
 def split(b: Builder, loop: Loop, known: dict[int, Any]) -> None:
-    """Move long elementwise functions from small bodies in front of the loop or behind it.
+    """Move what is quicker for many at once in front of the loop or behind it.
 
     What the outputs are then that are computed behind the loop is noted in `known` once the loop is there: as a
     function of no arguments.
     """
-    if loop.condition is not None or loop.length is None or loop.length < _FEWEST:
-        return
-    _before(b, loop)
-    _after(b, loop, known)
+    if loop.condition is None and loop.length is not None and loop.length >= _FEWEST:
+        _before(b, loop)
+        _after(b, loop, known)
 
 
-def _is_simple(eq: Equation) -> bool:
-    return len(eq.outputs) == 1 and (is_elementwise(eq.primitive) or eq.primitive.name == "convert") and is_total(eq)
-
-
-def _pays(eq: Equation) -> bool:
+def _pays(eq: Equation, fixed: Any) -> bool:
+    """Whether there is something to gain from doing `eq` for all iterations at once."""
+    if eq.primitive.name == "matmul":
+        matrix = matrix_of(eq, fixed)
+        return matrix is not None and matrix.size >= _MATRIX
     return eq.primitive.name in TRANSCENDENTAL and eq.outputs[0].size <= _SMALL
 
 
@@ -62,53 +60,22 @@ def _variables(xs: Sequence[Any]) -> list[Var]:
     return [x for x in xs if type(x) is Var]
 
 
-class _Rows:
-    """Values of the body for all iterations at once: arrays outside with an axis in front."""
-
-    def __init__(self, b: Builder, loop: Loop) -> None:
-        self.b = b
-        self.length = loop.length
-        self.fixed = {g.var.index: g.outer for g in loop.constants}
-        self.arrays = {g.var.index: g.outer for g in loop.sequences}
-        if loop.length is not None and loop.length <= _COUNTED:
-            self.arrays[loop.index.index] = np.arange(loop.length)
-
-    def add(self, eq: Equation) -> Any:
-        """Return what `eq` makes of the rows of its inputs."""
-        out = eq.outputs[0]
-        inputs = [self._operand(x, len(out.shape)) for x in eq.inputs]
-        array = self.b.bind(eq.primitive, inputs, eq.params)
-        self.arrays[out.index] = array = self.b.like(array, Aval((self.length, *out.shape), out.dtype))  # type: ignore[arg-type]
-        return array
-
-    def _operand(self, x: Any, rank: int) -> Any:
-        if type(x) is not Var:
-            return x
-        array = self.arrays.get(x.index)
-        if array is None:
-            return self.fixed[x.index]
-        if len(x.shape) == rank:
-            return array
-        shape = (self.length, *[1] * (rank - len(x.shape)), *x.shape)
-        return self.b.emit("reshape", array, shape=shape)
-
-
 def _before(b: Builder, loop: Loop) -> None:
-    rows = _Rows(b, loop)
+    rows = Rows(b, loop)
     free: dict[int, Equation] = {}
-    there = set(rows.fixed) | set(rows.arrays)
+    there = rows.fixed | set(rows.arrays)
     varies = set(rows.arrays)
     for eq in loop.body:
         xs = [x.index for x in _variables(eq.inputs)]
-        if not _is_simple(eq) or not all(i in there for i in xs) or not any(i in varies for i in xs):
+        if not can_move(eq, rows.fixed) or not all(i in there for i in xs) or not any(i in varies for i in xs):
             continue
         out = eq.outputs[0].index
         there.add(out)
         varies.add(out)
         free[out] = eq
-    room = sum(nbytes(g.var) for g in loop.sequences) + sum(nbytes(s.element) for s in loop.stacks)
+    room = 2 * (sum(nbytes(g.var) for g in loop.sequences) + sum(nbytes(s.element) for s in loop.stacks))
     roots: set[int] = set()
-    for out in [out for out, eq in free.items() if _pays(eq)][:_MOST]:
+    for out in [out for out, eq in free.items() if _pays(eq, rows.fixed)][:_MOST]:
         if sum(map(nbytes, _edge(loop, _made_of(roots | {out}, free)))) <= room:
             roots.add(out)
     behind = _made_of(roots, free)
@@ -147,6 +114,8 @@ def _edge(loop: Loop, moved: set[int]) -> list[Var]:
 
 def _after(b: Builder, loop: Loop, known: dict[int, Any]) -> None:
     readers: dict[int, int] = {}
+    rows = Rows(b, loop)
+    fixed = rows.fixed
     for x in _variables([c.after for c in loop.carries]):
         readers[x.index] = 1
     moved: list[Equation] = []
@@ -154,21 +123,20 @@ def _after(b: Builder, loop: Loop, known: dict[int, Any]) -> None:
     elements = {s.element.index for s in loop.stacks if type(s.element) is Var}
     for eq in reversed(loop.body.equations):
         out = eq.outputs[0].index
-        if _is_simple(eq) and not readers.get(out) and (out in elements or out in tail):
+        if can_move(eq, fixed) and not readers.get(out) and (out in elements or out in tail):
             moved.append(eq)
             tail.update(x.index for x in _variables(eq.inputs))
         else:
             for x in _variables(eq.inputs):
                 readers[x.index] = 1
     moved.reverse()
-    moved = _behind(moved)
+    moved = _behind(moved, fixed)
     if not moved:
         return
     made = {eq.outputs[0].index for eq in moved}
     rest = [eq for eq in loop.body if eq.outputs[0].index not in made]
     old = [s for s in loop.stacks if type(s.element) is Var and s.element.index in made]
     kept = [s for s in loop.stacks if s not in old]
-    rows = _Rows(b, loop)
     there = {s.element.index: s.out for s in kept if type(s.element) is Var}
     edge: dict[int, Var] = {}
     for eq in moved:
@@ -178,7 +146,7 @@ def _after(b: Builder, loop: Loop, known: dict[int, Any]) -> None:
     new = [v for i, v in edge.items() if i not in there]
     if sum(map(nbytes, new)) > sum(nbytes(s.element) for s in old):
         return
-    stacks = [Stack(v, b.variable(Aval((loop.length, *v.shape), v.dtype))) for v in new]  # type: ignore[arg-type]
+    stacks = [Stack(v, b.variable(Aval((rows.length, *v.shape), v.dtype))) for v in new]
     loop.stacks = kept + stacks
     loop.body = program(loop.body, loop.inner(), rest, loop.outputs())
     loop.settle()
@@ -186,16 +154,16 @@ def _after(b: Builder, loop: Loop, known: dict[int, Any]) -> None:
     known.update(_later(rows, moved, {i: there[i] for i in edge}, old))
 
 
-def _behind(equations: list[Equation]) -> list[Equation]:
+def _behind(equations: list[Equation], fixed: Any) -> list[Equation]:
     """Those of the equations that pay, and what is made of them."""
     made: set[int] = set()
     for eq in equations:
-        if _pays(eq) or any(x.index in made for x in _variables(eq.inputs)):
+        if _pays(eq, fixed) or any(x.index in made for x in _variables(eq.inputs)):
             made.add(eq.outputs[0].index)
     return [eq for eq in equations if eq.outputs[0].index in made]
 
 
-def _later(rows: _Rows, moved: list[Equation], edge: dict[int, Var], old: list[Stack]) -> dict[int, Any]:
+def _later(rows: Rows, moved: list[Equation], edge: dict[int, Var], old: list[Stack]) -> dict[int, Any]:
     """Functions that make the stacks `old`, given where the outputs of the loop that they read are found."""
 
     def make(found: dict[int, Any], which: Var) -> Any:

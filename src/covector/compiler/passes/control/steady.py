@@ -73,15 +73,17 @@ def _numbers(body: Graph, known: dict[int, Any]) -> dict[int, Any]:
 
 def _result(eq: Equation, xs: list[Any]) -> Any:
     name, out = eq.primitive.name, eq.outputs[0]
-    if name == "product" and any(x is not None and x == 0 and not eq.inputs[0].shape for x in xs[:1]):
-        return out.dtype.type(0)
+    if name == "product" and xs[0] is not None and xs[0] == 0:
+        return out.dtype.type(0)  # whatever the other factor; but for the sign
+    if name in ("gather", "scatter"):
+        xs = xs[:1]
     if not xs or any(x is None for x in xs):
         return None
     if name in _KEEP or name in _ZEROS:
         same = len({scalar_key(x) for x in xs}) == 1
         zero = all(x == 0 and not np.signbit(np.real(x)) for x in xs)
         return out.dtype.type(xs[0]) if (same and name in _KEEP) or (zero and name in _ZEROS) else None
-    if name == "product" or is_elementwise(eq.primitive):
+    if is_elementwise(eq.primitive):
         with np.errstate(all="ignore"):
             try:
                 return out.dtype.type(PRIMITIVES[name].impl(*_given(eq, xs), **eq.params))

@@ -15,6 +15,7 @@ from .hoisting import hoist
 from .parts import Carry, Given, Loop
 from .splitting import split
 from .steady import steady
+from .sums import sum_behind
 
 if TYPE_CHECKING:
     from ..simplify import Builder
@@ -63,6 +64,7 @@ class _Tidying:
             return [self.known[v.index] for v in outputs]
         hoist(self.b, loop)
         split(self.b, loop, self.known)
+        sum_behind(self.b, loop, self.known)
         loop.drop_unused()
         return self._emitted(outputs)
 
@@ -125,7 +127,9 @@ class _Tidying:
         out = b.splice(loop.body, given)
         n = len(loop.carries)
         finals = [b.like(x, c.out.aval) for x, c in zip(out, loop.carries, strict=False)]
-        rows = [b.like(x, s.out.aval._replace(shape=s.out.shape[1:])) for x, s in zip(out[n:], loop.stacks, strict=True)]
+        rows = [
+            b.like(x, s.out.aval._replace(shape=s.out.shape[1:])) for x, s in zip(out[n:], loop.stacks, strict=True)
+        ]
         return finals + [b.emit("reshape", x, shape=s.out.shape) for x, s in zip(rows, loop.stacks, strict=True)]
 
     # --- what goes in -------------------------------------------------------------------------------------------------

@@ -18,9 +18,15 @@ if TYPE_CHECKING:
     from .demand import Demand
     from .stitching import Stitching
 
-__all__ = ["Loop", "Outer", "make_loop"]
+__all__ = ["Loop", "Outer", "RolledBody", "make_loop"]
 
 _INDEX = Aval((), np.dtype(np.int64))
+
+
+class RolledBody(Graph):
+    """The body of a loop made of repeated operations, so that the report can tell it from one that was written."""
+
+    __slots__ = ()
 
 
 class Outer(NamedTuple):
@@ -68,7 +74,7 @@ class _Maker:
         self.run = run
         self.demand = demand
         self.loop = Loop(run, self._backwards())
-        self.body = Graph()
+        self.body = RolledBody()
         self.index = self.body.variable(_INDEX)
         self.slots: list[Any] = []
         self.fixed: dict[Any, tuple[Any, Var]] = {}

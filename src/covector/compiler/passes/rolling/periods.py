@@ -25,8 +25,10 @@ class Stretch(NamedTuple):
     period: int
 
 
-def periods(*sequences: Any) -> list[int]:
+def periods(*sequences: Any, least: int = LEAST_COUNT) -> list[int]:
     """Return the distances at which many tokens are followed by the same, smallest first.
+
+    They are such that there is room for `least` of them.
 
     In a loop whose body has a token that occurs once, that token is one period from its next occurrence. Where every
     token occurs several times a few of them together do not, so short sequences of tokens are looked at as well.
@@ -37,9 +39,9 @@ def periods(*sequences: Any) -> list[int]:
             order = np.argsort(words, kind="stable")
             same = words[order[1:]] == words[order[:-1]]
             distances = (order[1:] - order[:-1])[same]
-            total = np.bincount(distances[distances <= len(tokens) // LEAST_COUNT], minlength=1)
+            total = np.bincount(distances[distances <= len(tokens) // least], minlength=1)
             best = np.argsort(-total, kind="stable")[:_CANDIDATES]
-            found.update(int(m) for m in best if total[m] >= LEAST_COUNT)
+            found.update(int(m) for m in best if total[m] >= least)
     return sorted(found)
 
 
@@ -57,13 +59,13 @@ def _words(tokens: Any) -> Iterator[Any]:
             yield words
 
 
-def stretches(tokens: Any, candidates: list[int]) -> list[Stretch]:
-    """Return all stretches with one of the candidates as period, the shortest periods first."""
+def stretches(tokens: Any, candidates: list[int], least: int = LEAST_COUNT) -> list[Stretch]:
+    """Return all stretches of `least` periods or more, each one of the candidates, the shortest periods first."""
     found: list[Stretch] = []
     for m in candidates:
         same = np.concatenate([[False], tokens[m:] == tokens[:-m], [False]])
         edges = np.flatnonzero(same[1:] != same[:-1]).reshape(-1, 2)
-        long = edges[:, 1] - edges[:, 0] >= (LEAST_COUNT - 1) * m
+        long = edges[:, 1] - edges[:, 0] >= (least - 1) * m
         found += [Stretch(start, end + m, m) for start, end in edges[long].tolist()]
     return found
 

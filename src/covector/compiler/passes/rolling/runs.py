@@ -21,13 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from .limits import LEAST_COUNT
+from . import reasons
+from .limits import LEAST_COUNT, MAX_LAG
 from .periods import Stretch
 from .table import Table
 
 __all__ = ["Column", "Run", "find_run", "run_of"]
-
-_MAX_LAG = 4
 
 
 @dataclass(slots=True)
@@ -112,14 +111,20 @@ def run_of(runs: Sequence[Run], number: int) -> Run | None:
     return runs[k] if k >= 0 and number < runs[k].end else None
 
 
-def find_run(table: Table, stretch: Stretch, runs: Sequence[Run], least: int) -> Run | None:
-    """Return the longest run in `stretch`, given those before it; None if there is less to do in it than `least`."""
+def find_run(
+    table: Table, stretch: Stretch, runs: Sequence[Run], least: int, why: list[tuple[str, int]] | None = None
+) -> Run | None:
+    """Return the longest run in `stretch`, given those before it; None if there is less to do in it than `least`.
+
+    Reasons for finding none are added to `why`, each with the column of arguments that it is about, or -1.
+    """
+    why = [] if why is None else why
     start = _cut(table, stretch)
     m = stretch.period
     count = (stretch.stop - start) // m
     best: Run | None = None
     for middle in (count // 2, count // 4, 3 * count // 4):
-        run = _classified(table, start, m, count, middle, runs, least)
+        run = _classified(table, start, m, count, middle, runs, least, why)
         if run is not None and (best is None or run.count > best.count):
             best = run
         if best is not None and best.count * 2 > count:
@@ -140,7 +145,7 @@ def _cut(table: Table, stretch: Stretch) -> int:
     width = int(table.out_start[middle + m] - table.out_start[middle])
     users = np.repeat(np.arange(m), np.diff(table.ref_start[middle : middle + m + 1]))
     made = np.searchsorted(table.out_start, refs, side="right") - 1 - middle
-    own = (refs >= table.out_start[start]) & (after - refs == width) & (users - made < _MAX_LAG * m)
+    own = (refs >= table.out_start[start]) & (after - refs == width) & (users - made < MAX_LAG * m)
     # One interval (made, last use] per value; values are told apart by their number modulo the block.
     last: dict[int, tuple[int, int]] = {}
     for number, at, use in zip(refs[own] % width, made[own], users[own], strict=True):
@@ -158,9 +163,17 @@ def _cut(table: Table, stretch: Stretch) -> int:
 
 
 def _classified(
-    table: Table, start: int, m: int, count: int, middle: int, runs: Sequence[Run], least: int
+    table: Table,
+    start: int,
+    m: int,
+    count: int,
+    middle: int,
+    runs: Sequence[Run],
+    least: int,
+    why: list[tuple[str, int]],
 ) -> Run | None:
     if count < LEAST_COUNT:
+        why.append((reasons.FEW, -1))
         return None
     width = int(table.out_start[start + m] - table.out_start[start])
     base = int(table.out_start[start])
@@ -175,10 +188,15 @@ def _classified(
     for j in range(per):
         column = pattern.column(j, int(refs[middle, j]), int(step[j]))
         if column is None:
+            why.append((pattern.refusal, j))
             return None
         columns.append(column)
     t0, t1 = pattern.extent()
-    if t1 - t0 < LEAST_COUNT or table.work[start + t1 * m] - table.work[start + t0 * m] < least:
+    if t1 - t0 < LEAST_COUNT:
+        why.append((reasons.BROKEN, pattern.narrowest))
+        return None
+    if table.work[start + t1 * m] - table.work[start + t0 * m] < least:
+        why.append((reasons.SHORT, -1))
         return None
     low, per = table.place_start[start], int(table.place_start[start + m] - table.place_start[start])
     places = table.places[low : low + per * count].reshape(count, per)[t0:t1]
@@ -197,7 +215,15 @@ def _classified(
 
 @dataclass(slots=True)
 class _Pattern:
-    """Tells the kind of each column, and narrows down the iterations for which all of them hold."""
+    """Tells the kind of each column, and narrows down the iterations for which all of them hold.
+
+    Attributes
+    ----------
+    refusal : str
+        Why the last column is of no kind.
+    narrowest : int
+        The column that holds for the fewest iterations, -1 if all hold for all.
+    """
 
     table: Table
     runs: Sequence[Run]
@@ -211,6 +237,9 @@ class _Pattern:
     low: int = 0
     high: int = 0
     early: list[tuple[int, int]] = field(default_factory=list)
+    refusal: str = ""
+    narrowest: int = -1
+    fewest: int = -1
 
     def extent(self) -> tuple[int, int]:
         """The iterations that remain."""
@@ -235,10 +264,10 @@ class _Pattern:
             constants = self.refs[:, j] < 0
             if step == 0 and good.all():
                 return Column("same", value=value)
-            self._narrow(constants, 0)
+            self._narrow(j, constants, 0)
             return Column("constants")
         if step == 0:
-            self._narrow(good, 0)
+            self._narrow(j, good, 0)
             if value >= self.base:
                 self.low = max(self.low, (value - self.base) // self.width + 1)
             return Column("same", value=value)
@@ -249,9 +278,10 @@ class _Pattern:
     def _internal(self, j: int, value: int, step: int, good: Any) -> Column | None:
         t, slot = divmod(value - self.base, self.width)
         lag = self.middle - t
-        if step != self.width or not 0 <= lag <= _MAX_LAG:
+        if step != self.width or not 0 <= lag <= MAX_LAG:
+            self.refusal = reasons.IRREGULAR if step != self.width else reasons.DISTANT
             return None
-        self._narrow(good, lag)
+        self._narrow(j, good, lag)
         if lag == 0:
             return Column("own", slot=slot)
         self.early.append((j, lag))
@@ -260,6 +290,7 @@ class _Pattern:
     def _external(self, j: int, value: int, step: int, good: Any) -> Column | None:
         run = run_of(self.runs, value)
         if run is None or step % run.width:
+            self.refusal = reasons.SEPARATE if run is None else reasons.IRREGULAR
             return None
         slot, t = run.where(value)
         jump = step // run.width
@@ -273,12 +304,14 @@ class _Pattern:
         if before and not last.any() and (slot, start := int(self.refs[before[0], j])) in run.carried:
             inside[before[0]] = True
             initial = (start,)
-        self._narrow(inside, 0)
+        self._narrow(j, inside, 0)
         return Column("other", slot=slot, run=run, first=t - jump * self.middle, step=jump, initial=initial)
 
-    def _narrow(self, good: Any, lag: int) -> None:
+    def _narrow(self, j: int, good: Any, lag: int) -> None:
         if good.all():
             return
+        if self.narrowest < 0 or np.count_nonzero(good) < self.fewest:
+            self.narrowest, self.fewest = j, int(np.count_nonzero(good))
         bad = np.flatnonzero(~good)
         before, after = bad[bad < self.middle], bad[bad >= self.middle]
         if len(before):

@@ -177,9 +177,9 @@ class Table:
         return tuple([(k, v if type(v) is int else self._param_key(v)) for k, v in params.items()])
 
     def _param_key(self, v: Any) -> Any:
-        if type(v) is Graph:
+        if isinstance(v, Graph):
             return self._graph_key(v)
-        if type(v) is tuple and v and type(v[0]) is Graph:
+        if type(v) is tuple and v and isinstance(v[0], Graph):
             return tuple([self._graph_key(g) for g in v])
         return frozen(v, self._alive)
 
