@@ -14,7 +14,7 @@ from covector.core.values import Aval, aval_of
 __all__ = ["random_program"]
 
 INDEX = Aval((), np.dtype(np.int64))
-SHAPES = ((), (3,))
+SHAPES = ((), (3,), (3,), (3, 3))
 UNARY = (np.sin, np.tanh, np.negative, np.exp, lambda x: np.minimum(x, 1.0), np.square)
 BINARY = (np.add, np.subtract, np.multiply, np.maximum)
 
@@ -36,7 +36,7 @@ class _Writer:
     def operations(self, pool: list[Any], depth: int, least: int = 2, most: int = 7) -> list[Any]:
         """Append to the values `pool` some made of them."""
         for _ in range(int(self.rng.integers(least, most))):
-            kind = self.rng.integers(9)
+            kind = self.rng.integers(10)
             x = self.one(*pool)
             if kind < 3:
                 new = self.one(*UNARY)(x)
@@ -44,6 +44,8 @@ class _Writer:
                 new = self.one(*BINARY)(x, self.one(*pool))
             elif kind == 6:
                 new = x * self.one(0.0, 1.0, 0.5) + self.one(0.0, 0.25)
+            elif kind == 9 and self.vector(pool) is not None:
+                new = self.product(pool)
             elif kind == 7 and depth and self.loops < 4:
                 self.loops += 1
                 new = self.one(*self.loop(pool, depth - 1)) if self.chance(0.6) else self.branch(pool, depth - 1)
@@ -51,6 +53,18 @@ class _Writer:
                 new = np.where(x > 0.1, x, self.one(*pool))
             pool.append(np.clip(new, -3.0, 3.0) if self.chance(0.2) else new)
         return pool
+
+    def vector(self, pool: list[Any], shape: tuple[int, ...] = (3,)) -> Any:
+        """One of the values of this shape, if there is any."""
+        found = [x for x in pool if np.shape(x) == shape]
+        return self.one(*found) if found else None
+
+    def product(self, pool: list[Any]) -> Any:
+        """An outer product, or one of a matrix."""
+        v, matrix = self.vector(pool), self.vector(pool, (3, 3))
+        if matrix is None:
+            return np.outer(v, self.vector(pool)) * 0.3
+        return self.one(matrix @ v, v @ matrix.T, np.tanh(matrix) @ matrix, v[:, None] * v) * 0.3
 
     def body(self, avals: list[Aval], carries: list[Aval], first: int, stacks: int, depth: int) -> Graph:
         """A body whose carries are the inputs from number `first` on."""
@@ -66,6 +80,11 @@ class _Writer:
                 fits = [x for x in pool if np.shape(x) == aval.shape] or [mine]
                 twin = next((y for j, y in enumerate(after) if carries[j] == aval), mine)
                 new = self.one(mine, mine * 2.0, mine + self.one(*fits), self.one(*fits), twin, mine + 0.5)
+                if aval.shape == (3, 3) and self.chance(0.6):
+                    u, v = self.vector(pool), self.vector(pool)
+                    new = mine if u is None else mine + self.one(np.outer(u, v), u[:, None] @ v[None], u[:, None] * v)
+                    after.append(new)
+                    continue
                 after.append(np.tanh(new) if self.chance(0.3) else new + 0.0 * mine if self.chance(0.1) else new)
             elements = [self.element(pool, [*after, *xs]) for _ in range(stacks)]
             return [*after, *elements]
@@ -90,6 +109,8 @@ class _Writer:
         carries = [self.one(*pool, np.float64(0.0), np.zeros(3)) for _ in range(self.rng.integers(1, 5))]
         if self.chance(0.3):
             carries.append(carries[0])
+        if self.chance(0.4):
+            carries.append(self.one(np.zeros((3, 3)), np.full((3, 3), 0.1), np.eye(3)))
         sequences = []
         if kind != "cond":
             sequences = [self.value((length, *self.one(*SHAPES))) for _ in range(self.rng.integers(0, 3))]
@@ -134,7 +155,10 @@ class _Writer:
 
         def make(*xs: Any) -> list[Any]:
             ys = self.operations(list(xs), depth, 0, 4)
-            return [self.one(*[y for y in ys if np.shape(y) == shape]), self.one(xs[0], ys[-1]) * 1.0 + np.zeros(3)]
+            return [
+                self.one(*[y for y in ys if np.shape(y) == shape]),
+                self.one(xs[0], ys[-1]) * 1.0 + np.zeros((3, 3)),
+            ]
 
         branches = tuple([record(make, avals, "branch") for _ in range(count)])
         if self.chance(0.2):

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from compiler.random_loops import random_program
+from covector.compiler.backend import executable
 from covector.compiler.calls.key import structure_key
 from covector.compiler.calls.pickling import checked
 from covector.compiler.passes.check import InvalidGraphError, check
+from covector.compiler.passes.control import splitting, sums
 from covector.compiler.passes.expand import expand
 from covector.compiler.passes.simplify import simplify
 from covector.control.branch import branch_p
@@ -32,8 +34,14 @@ def assert_same(got: list[Any], want: list[Any]) -> None:
         np.testing.assert_allclose(g, w, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("seed", range(300))
-def test_random_programs(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(400))
+def test_random_programs(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    if seed % 2:
+        # Small matrices and short loops, as if they were large and long.
+        monkeypatch.setattr(sums, "_LEAST", 1)
+        monkeypatch.setattr(sums, "_FEWEST", 2)
+        monkeypatch.setattr(splitting, "_MATRIX", 1)
+        monkeypatch.setattr(splitting, "_FEWEST", 2)
     graph, args = random_program(seed)
     check(graph)
     before = repr(graph)
@@ -42,6 +50,16 @@ def test_random_programs(seed: int) -> None:
     assert repr(graph) == before
     assert_same(run(simple, args), want)
     assert_same(run(check(simplify(simple)), args), want)
+
+
+@pytest.mark.parametrize("seed", range(400, 420))
+def test_random_programs_compiled(seed: int) -> None:
+    graph, args = random_program(seed)
+    want = run(graph, args)
+    got = executable(graph)(*[np.asarray(x) for x in args])
+    for g, w in zip(got, want, strict=True):
+        assert (g.shape, g.dtype) == (w.shape, w.dtype)
+        np.testing.assert_allclose(g, w, rtol=1e-7, atol=1e-9)
 
 
 # --- one thing at a time ----------------------------------------------------------------------------------------------

@@ -181,7 +181,7 @@ def test_linear_transpose_of_a_nonlinear_function_is_refused(name):
 
 
 @pytest.mark.parametrize("recorded", [cv.make_graph, cv.jit])
-def test_what_is_not_linear_is_refused_while_a_program_is_recorded(recorded: Any) -> None:
+def test_what_is_not_linear_is_refused_while_a_program_is_recorded(recorded):
     square = lambda z: cv.linear_transpose(lambda x: x * x, np.ones(3))(z)[0]
     with pytest.raises(cv.NotDifferentiableError, match="not linear"):
         recorded(square)(np.ones(3))

@@ -89,7 +89,7 @@ class _Author:
             *(Name(t, s, "f", False) for t, s in (("x", (3,)), ("s", ()), ("m", (3, 3)), ("v", (5,)))),
             Name("k", (), "i", False),
         ]
-        self.budget = int(self.rng.integers(2, 7))
+        self.budget = int(self.rng.integers(1, 5))
 
     def one(self, *of: Any) -> Any:
         return of[self.rng.integers(len(of))]
@@ -186,7 +186,7 @@ class _Author:
         """An assignment to part of an array."""
         shape = self.one((3,), (5,), (3, 3))
         name = self.new("w")
-        self.write(f"{name} = {self.expression(shape, 1)} * 1.0")
+        self.write(f"{name} = L.array({self.expression(shape, 1)})")
         self.have(name, shape)
         self.write_to(name, shape)
 
@@ -281,16 +281,17 @@ def _scan(a: _Author, level: int) -> None:
     )  # fmt: skip
     text = source.replace("V", a.expression((5,), 1)).replace("M", a.expression((3, 3), 1))
     results = a.one((), (), (3,), None)
+    e = a.new("e")
     names: list[str] = []
 
     def begin() -> None:
         names.extend(state.unpack(a, "c"))
         if element is not None:
-            e = a.new("e")
-            a.write(f"{e} = e" + ("['e']" if "{" in source else "[1]" if "(" in source else ""))
-            a.have(e, element)
+            name = a.new("e")
+            a.write(f"{name} = {e}" + ("['e']" if "{" in source else "[1]" if "(" in source else ""))
+            a.have(name, element)
         if "{" in source:
-            a.have("e['g']", (), "i")
+            a.have(f"{e}['g']", (), "i")
 
     def end() -> str:
         y = "None" if results is None else a.expression(results)
@@ -299,7 +300,7 @@ def _scan(a: _Author, level: int) -> None:
             y = f"{{'y': {y}}}"
         return f"{kept}, {y}"
 
-    f = a.function("c, e", level, begin, end)
+    f = a.function(f"c, {e}", level, begin, end)
     options = a.one("", "", ", reverse=True", ", unroll=2", ", checkpoint='sqrt'", ", checkpoint=2, reverse=True")
     last, ys = a.new("t"), a.new("y")
     a.write(f"{last}, {ys} = L.scan({f}, {state.first}, {text}{', length=4' if source == 'None' else ''}{options})")
@@ -320,9 +321,10 @@ def _fori(a: _Author, level: int) -> None:
 
     def begin() -> None:
         names.extend(state.unpack(a, "c"))
-        a.have("i", (), "i")
+        a.have(i, (), "i")
 
-    f = a.function("i, c", level, begin, lambda: state.next(a, names))
+    i = a.new("i")
+    f = a.function(f"{i}, c", level, begin, lambda: state.next(a, names))
     lower = a.one("0", "0", "1", f"{a.integer()} % 3", "-2")
     upper = a.one("3", "4", "0", f"{a.integer()} % 5", f"1 + {a.integer()} % 4")
     last = a.new("t")
@@ -384,7 +386,8 @@ def _switch(a: _Author, level: int) -> None:
 def _map(a: _Author, level: int) -> None:
     source, shape, n = a.one(((5,), (), 5), ((3, 3), (3,), 3))
     out = a.one((), (3,)) if n == 3 else ()
-    f = a.function("e", level, lambda: a.have("e", shape), lambda: a.expression(out))
+    e = a.new("e")
+    f = a.function(e, level, lambda: a.have(e, shape), lambda: a.expression(out))
     name = a.new("a")
     a.write(f"{name} = L.map({f}, {a.expression(source, 1)}{a.one('', '', ', batch_size=2')})")
     a.have(name, (n, *out))
@@ -410,7 +413,8 @@ def _wrapped(a: _Author, level: int) -> None:
     out = () if how == "grad" else shape
     if how == "grad" and a.dtype == "complex128":
         how, out = "jit", shape
-    f = a.function("e", level, lambda: a.have("e", shape), lambda: a.bounded(out))
+    e = a.new("e")
+    f = a.function(e, level, lambda: a.have(e, shape), lambda: a.bounded(out))
     name = a.new("a")
     a.write(f"{name} = L.{how}({f})({a.expression((3, 3) if how == 'vmap' else shape, 1)})")
     a.have(name, (3, 3) if how == "vmap" else shape)

@@ -204,6 +204,21 @@ def _without(f: Any, w: Any, a: Any) -> Any:
         cells["how"].cell_contents = how
 
 
+@pytest.mark.parametrize("how", ["sqrt", 2])
+def test_collectives_over_a_named_axis(how: Any) -> None:
+    def f(x: Any, how: Any) -> Any:
+        def lane(x: Any) -> Any:
+            step = lambda c, t: (np.sin(c * t + cv.pmean(c * x, "i")), c)
+            last, ys = cv.scan(step, x, np.linspace(0.0, 1.0, 7), checkpoint=how)
+            return last + np.sum(ys)
+
+        return np.sum(cv.vmap(lane, axis_name="i")(x) ** 2)
+
+    want = cv.grad(f)(W, None)
+    np.testing.assert_allclose(cv.grad(f)(W, how), want, rtol=1e-13)
+    np.testing.assert_allclose(cv.jit(cv.grad(lambda x: f(x, how)))(W), want, rtol=1e-13)
+
+
 # --- loops of unknown length ------------------------------------------------------------------------------------------
 
 

@@ -206,6 +206,26 @@ def test_lane_without_the_branch_does_not_spoil_shared_operands(how: str) -> Non
     assert cv.jvp(total, (3.0,), (1.0,))[1] == pytest.approx(want, rel=1e-15)
 
 
+@pytest.mark.parametrize("how", HOW)
+def test_branch_that_would_fail_for_the_lanes_that_do_not_take_it(how: str) -> None:
+    table = np.array([1.0, 2.0, 4.0])
+
+    def look_up(i: Any, t: Any) -> Any:
+        return cv.cond(i < 3, lambda i: t[i] ** 2, lambda i: 0.0 * t[0], i, branch=how)
+
+    def root(a: Any) -> Any:
+        return cv.cond(a[0, 0] > 0, lambda a: np.linalg.cholesky(a)[1, 1], lambda a: a[1, 1], a, branch=how)
+
+    i = np.array([0, 7, 2, 3])
+    a = np.array([[[4.0, 0.0], [0.0, 9.0]], [[-1.0, 0.0], [0.0, 5.0]]])
+    for lanes in (lambda f, axes=0: cv.vmap(f, in_axes=axes), lambda f, axes=0: cv.jit(cv.vmap(f, in_axes=axes))):
+        np.testing.assert_array_equal(lanes(look_up, (0, None))(i, table), [1.0, 0.0, 16.0, 0.0])
+        slopes = lanes(cv.grad(look_up, 1), (0, None))(i, table)
+        np.testing.assert_array_equal(slopes, [[2.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 8.0], [0.0, 0.0, 0.0]])
+        np.testing.assert_array_equal(lanes(root)(a), [3.0, 5.0])
+        np.testing.assert_allclose(lanes(cv.grad(root))(a)[:, 1, 1], [1.0 / 6.0, 1.0], rtol=1e-14)
+
+
 def test_integer_results_and_operands() -> None:
     def f(x: Any, n: Any) -> Any:
         return cv.cond(x > 0, lambda x, n: (x * n, n + 1), lambda x, n: (x, n - 1), x, n)
@@ -300,6 +320,18 @@ def test_writing_to_a_plain_operand_with_traced_values() -> None:
     assert cv.grad(f)(3.0) == 6.0
     assert cv.jit(cv.grad(f))(3.0) == 6.0
     np.testing.assert_array_equal(cv.vmap(cv.grad(f))(np.array([3.0, -3.0])), [6.0, 0.0])
+
+
+def test_writing_to_what_is_closed_over_is_refused_where_branches_are_recorded() -> None:
+    def f(a: Any) -> Any:
+        def write() -> Any:
+            a[0] = 5.0
+            return a
+
+        return cv.cond(a[1] > 0, write, lambda: a)
+
+    with pytest.raises(TypeError, match=r"cond: .*write assigns at .* pass it as an operand, assign to that"):
+        cv.vmap(f)(np.ones((2, 2)))
 
 
 def test_result_is_not_the_operand_itself() -> None:

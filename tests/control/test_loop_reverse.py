@@ -1,4 +1,4 @@
-"""What reverse mode through the primitive `loop` keeps and computes: stacks, sums in place, room for unknown lengths."""
+"""What reverse mode through the primitive `loop` keeps: stacks, sums in place, room for unknown lengths."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import covector
 from covector.control.accumulation import accumulated
 from covector.control.capacity import FIRST, CapacityError, capacity_of, enlarge, tag_of, with_capacities
 from covector.control.loop import Operands, bind_loop, loop_p
-from covector.control.loop_reverse import Split
+from covector.control.loop_split import Split
 from covector.core.graph import Graph, record
 from covector.core.values import Aval
 

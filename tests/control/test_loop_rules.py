@@ -1,4 +1,4 @@
-"""The rules of the primitive `loop` against Python loops: both modes, orders 1 and 2, batches, recorded and compiled."""
+"""The rules of the primitive `loop` against Python loops: both modes, two orders, batches, compiled."""
 
 from __future__ import annotations
 

@@ -190,10 +190,15 @@ class BodyTrace(GraphTrace):
     def check_write(self, x: Tracer) -> None:
         """Raise if `x`, which is about to be assigned to, comes from outside of the function."""
         if self.alive and self._is_outside(x):
+            advice = (
+                "pass it as an operand, assign to that, and return it"
+                if self.name in ("cond", "switch")
+                else "make it a carry: pass it in the initial value, assign to the carry, and return it"
+            )
             raise WrittenOutsideError(
                 f"{self.name}: {self.function} assigns at {caller()} to an array of shape {x.shape} and dtype "
-                f"{x.dtype} that comes from outside of it, which would happen once and not in each call; make it a "
-                f"carry: pass it in the initial value, assign to the carry, and return it; or assign to a copy"
+                f"{x.dtype} that comes from outside of it, which would happen once and not in each call; {advice}, or "
+                f"assign to a copy"
             )
 
     def _is_outside(self, x: Any) -> bool:

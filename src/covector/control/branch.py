@@ -14,8 +14,8 @@ from ..core.values import Aval, aval_of
 from ..ops.structural import broadcast_p
 from ..transforms.call import as_numpy
 from ..transforms.vmap import named_axes
-from .axes import bound_axes, settle_axes
-from .capacity import with_capacities
+from .axes import bound_axes, open_axes, settle_axes
+from .capacity import assumed, capacities_in, with_capacities
 from .derivatives import Derived, Source, Tape, dual, tangents
 from .evaluation import evaluation
 from .loop import is_recorded
@@ -188,10 +188,13 @@ class _Pass:
         )
 
     def __getstate__(self) -> Any:
-        return self.branches, self.wanted, self.residuals
+        capacities = {tag: room for g in self.forward for tag, room in capacities_in(g).items()}
+        return capacities, (self.branches, self.wanted, self.residuals)
 
     def __setstate__(self, state: Any) -> None:
-        self.__init__(*state)  # type: ignore[misc]
+        capacities, given = state
+        with assumed(capacities):
+            self.__init__(*given)  # type: ignore[misc]
 
     def run(
         self, walk: str, given: Sequence[bool], args: Sequence[Any], out: Any, seeds: Sequence[Any], how: str
@@ -278,16 +281,18 @@ def _transposed(graph: Graph, linear: Sequence[bool], given: Sequence[bool]) -> 
 
         def of_linear(*moved: Any) -> list[Any]:
             full = {**xs, **dict(zip(places, moved, strict=True))}
-            return graph.run(*[full[i] for i in range(len(linear))])
+            return opened.run(*[full[i] for i in range(len(linear))])
 
-        program = record(of_linear, [graph.inputs[i].aval for i in places], "cond")
         avals = result_avals(graph)
         seeds = {i: recorder.input(avals[i]) for i, g in enumerate(given) if g}
-        cts = program.transpose([seeds.get(i) for i in range(len(given))])
+        with open_axes(settle_axes(graph), recorder) as opened:
+            program = record(of_linear, [graph.inputs[i].aval for i in places], "cond")
+            cts = program.transpose([seeds.get(i) for i in range(len(given))])
         found = [(i, c) for i, c in zip(places, cts, strict=True) if c is not None]
         outputs = [recorder.lower(c) for _, c in found]
         sources: list[Source] = [*[("arg", i) for i in xs], *[("seed", i) for i in seeds]]
-        return Derived(part(recorder.graph.inputs, recorder.graph.equations, outputs), sources, [i for i, _ in found])
+        made = settle_axes(part(recorder.graph.inputs, recorder.graph.equations, outputs))
+        return Derived(made, sources, [i for i, _ in found])
     finally:
         recorder.close()
 

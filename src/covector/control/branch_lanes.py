@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ConcretizationError
-from ..core.graph import Graph, record
+from ..core.graph import Equation, Graph, Var, record
 from ..core.programs import programs_in
 from ..core.values import Aval, aval_of, dtype_of, shape_of
-from ..ops.indexing import gather_p
+from ..ops.indexing import gather_p, scatter_p
 from ..transforms.batching import BatchTrace, BatchTracer, Unmapped
 from ..transforms.stop_gradient import stop_gradient
 from .axes import Axis, axes_of, bound_axes, settle_axes
@@ -261,9 +261,26 @@ def _per_element(primitive: Any) -> float:
 
 
 def _is_simple(operands: Sequence[Any], mapped: Sequence[bool], branches: Programs) -> bool:
-    """Whether all programs may run on all lanes as they are: they end, and no large operand is shared."""
+    """Whether all programs may run on all lanes as they are: they end, cannot fail, and no large operand is shared."""
     shared = [x for x, m in zip(operands, mapped, strict=True) if not m and dtype_of(x).kind in "fc"]
-    return all(math.prod(shape_of(x)) <= _FEW for x in shared) and not any(work(g)[1] for g in branches)
+    return all(math.prod(shape_of(x)) <= _FEW for x in shared) and all(map(_is_total, branches))
+
+
+_TOTAL = frozenset({"elementwise", "choice", "constant", "linear", "multilinear", "concat", "extremum", "weighted"})
+
+
+def _is_total(graph: Graph) -> bool:
+    """Whether a program returns something whatever it is given: no loops, factorizations or indices out of bounds."""
+    return all(map(_returns, graph.equations))
+
+
+def _returns(eq: Equation) -> bool:
+    primitive = eq.primitive
+    if primitive is branch_p:
+        return all(map(_is_total, eq.params["branches"]))
+    if primitive in (gather_p, scatter_p) and any(type(x) is Var for x in eq.inputs[1:]):
+        return False
+    return primitive.family in _TOTAL and primitive.lower is not None
 
 
 def _is_cheap(branches: Programs) -> bool:

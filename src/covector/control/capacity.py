@@ -24,8 +24,10 @@ __all__ = [
     "assumed",
     "capacities_in",
     "capacity_of",
+    "enclosing",
     "enlarge",
     "is_limited",
+    "repeated",
     "tag_of",
     "with_capacities",
 ]
@@ -117,6 +119,22 @@ def assumed(capacities: dict[int, int]) -> Iterator[None]:
         yield
     finally:
         _local.assumed = before
+
+
+@contextmanager
+def repeated(times: int) -> Iterator[None]:
+    """Record what runs `times` times, for loops inside of it to know."""
+    before = enclosing()
+    _local.enclosing = times * (1 if before is None else before)
+    try:
+        yield
+    finally:
+        _local.enclosing = before
+
+
+def enclosing() -> int | None:
+    """How often, about, what is being recorded will run; None if it is in no loop."""
+    return getattr(_local, "enclosing", None)
 
 
 def enlarge(error: CapacityError) -> None:

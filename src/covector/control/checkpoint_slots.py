@@ -17,9 +17,10 @@ from ..core.graph import Graph, record
 from ..core.tracer import Tracer
 from ..core.values import Aval
 from ..transforms.batching import BatchTracer
+from .axes import recorded, settle_axes
 from .checkpointing import Checkpointed, avals_of, keeping, recomputed
 from .loop import Operands, bind_loop, is_recorded
-from .loop_reverse import Backward
+from .loop_split import Backward
 from .residuals import part
 from .revolve import Schedule, schedule
 
@@ -44,20 +45,20 @@ class Slots(Checkpointed):
         self.length = self.params["length"] if split.cond is None else self._counted(operands)
         a, plan = split.constants, self.plan
 
-        def step(i: Any, *xs: Any) -> list[Any]:
+        def step(body: Graph, i: Any, *xs: Any) -> list[Any]:
             constants, carries, saved = xs[:a], xs[a : a + c], list(xs[a + c : a + 2 * c])
             row, elements = xs[a + 2 * c], xs[a + 2 * c + 1 :]
             # What is not to be saved goes to a place of its own.
             for places, x in zip(saved, carries, strict=True):
                 places[row] = x
-            out = split.body.run(i, *constants, *carries, *elements)
+            out = body.run(i, *constants, *carries, *elements)
             return [*out[:c], *saved, *out[c:]]
 
         room = [np.zeros((plan.places + 1, *v.shape), v.dtype) for v in split.body.inputs[1 + a : 1 + a + c]]
         given = operands._replace(
             carries=[*operands.carries, *room], sequences=[self._in_order(plan.rows), *operands.sequences]
         )
-        out = self._bind(given, record(step, avals_of(given), "loop"), self.params["reverse"])
+        out = self._bind(given, recorded(step, [split.body], avals_of(given)), self.params["reverse"])
         self.states = out[c : 2 * c]
         return (*out[:c], *out[2 * c :])
 
@@ -78,13 +79,13 @@ class Slots(Checkpointed):
                 f"number of steps (scan, or fori_loop with bounds that are Python ints)"
             )
         split = self.split
-        cond, avals = split.cond, [v.aval._replace(weak=False) for v in split.body.inputs]
-        assert cond is not None
+        avals = [v.aval._replace(weak=False) for v in split.body.inputs]
+        assert split.cond is not None
         out = bind_loop(
             operands._replace(carries=[*operands.carries, np.int64(0)]),
-            record(lambda i, *xs: [*split.body.run(i, *xs[:-1]), xs[-1] + 1], [*avals, _INDEX], "loop"),
+            recorded(lambda body, i, *xs: [*body.run(i, *xs[:-1]), xs[-1] + 1], [split.body], [*avals, _INDEX]),
             length=None,
-            cond=record(lambda i, *xs: cond.run(i, *xs[:-1]), [*avals, _INDEX], "loop"),
+            cond=recorded(lambda cond, i, *xs: cond.run(i, *xs[:-1]), [settle_axes(split.cond)], [*avals, _INDEX]),
         )
         n = out[split.carries]
         while isinstance(n, Tracer):
@@ -107,12 +108,12 @@ class Slots(Checkpointed):
         avals = [v.aval._replace(weak=False) for v in body.inputs[1:]]
         sequences = [x._replace(shape=(n, *x.shape)) for x in avals[a + c :]]
 
-        def step(i: Any, begin: Any, *xs: Any) -> list[Any]:
+        def step(body: Graph, i: Any, begin: Any, *xs: Any) -> list[Any]:
             at = n - 1 - (begin + i) if reverse else begin + i
             rows = xs[a : len(xs) - c]
             return body.run(at, *xs[:a], *xs[len(xs) - c :], *[x[at] for x in rows])
 
-        return record(step, [_INDEX, _INDEX, *avals[:a], *sequences, *avals[a : a + c]], "loop")
+        return recorded(step, [body], [_INDEX, _INDEX, *avals[:a], *sequences, *avals[a : a + c]])
 
     def _save(self, fixed: Sequence[Any]) -> tuple[Graph, list[Any], int]:
         """The body of the loop that saves new states, the tables it reads, and the most steps it takes at once.
@@ -162,13 +163,13 @@ class Slots(Checkpointed):
         """The body of the backward loop."""
         split, reverse, n = self.split, self.params["reverse"], self.length
         a, c, plan = split.constants, split.carries, self.plan
-        advance, forward = self._advance(), keeping(split)
+        advance = self._advance()
         save, tables, _ = self._save(avals[1 : 1 + a + sequences])
         farthest = int(np.max(np.arange(n) - plan.start, initial=1))
         shared = a + sequences + len(self.constants)
         at = shared + c + len(back.cts) + len(back.sums)  # of the sequences of the loop
 
-        def step(i: Any, *xs: Any) -> list[Any]:
+        def step(forward: Graph, backward: Graph, i: Any, *xs: Any) -> list[Any]:
             t = n - 1 - i if reverse else i
             slot, start, first, count = [x.astype(np.int64) for x in xs[at : at + 4]]
             elements, ct_rows = xs[at + 4 : at + 4 + sequences], xs[at + 4 + sequences :]
@@ -192,7 +193,7 @@ class Slots(Checkpointed):
             have.update({("residual", r): x for r, x in zip(self.constants, known, strict=True)})
             have.update({("residual", r): x for r, x in zip(split.stacked(), out[split.count :], strict=True)})
             fixed, carries, rows = self.step_back(back, have, out[:c], xs[shared + c : at])
-            ends = back.body.run(i, *fixed, *carries, *rows)
+            ends = backward.run(i, *fixed, *carries, *rows)
             return [*saved, *self.left(back, ends)]
 
-        return recomputed(step, avals)
+        return recomputed(step, avals, [keeping(split), back.body])

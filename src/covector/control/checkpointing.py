@@ -21,9 +21,10 @@ from ..core.graph import Graph, record
 from ..core.values import Aval, aval_of, dtype_of
 from ..ops.indexing import gather_p
 from ..transforms.checkpoint import checkpoint_p
+from .axes import recorded, settle_axes
 from .capacity import FIRST, capacity_of, tag_of, with_capacities
 from .loop import Operands, bind_loop, is_recorded, out_avals
-from .loop_reverse import Backward, Split
+from .loop_split import Backward, Split
 from .residuals import part
 
 __all__ = ["Checkpointed", "avals_of", "check_checkpoint", "keeping", "recomputed", "residuals", "shifted"]
@@ -72,12 +73,12 @@ def keeping(split: Split) -> Graph:
 def shifted(graph: Graph) -> Graph:
     """The body whose index is a number further: (index, number, inputs of `graph` but the first…)."""
     avals = [v.aval._replace(weak=False) for v in graph.inputs[1:]]
-    return record(lambda i, base, *xs: graph.run(base + i, *xs), [_INDEX, _INDEX, *avals], "loop")
+    return recorded(lambda graph, i, base, *xs: graph.run(base + i, *xs), [graph], [_INDEX, _INDEX, *avals])
 
 
-def recomputed(step: Any, avals: Sequence[Aval]) -> Graph:
+def recomputed(step: Any, avals: Sequence[Aval], graphs: Sequence[Graph] = ()) -> Graph:
     """Record the body of a loop over segments, of which a further reverse pass in turn keeps the inputs only."""
-    graph = record(step, avals, "loop")
+    graph = recorded(step, graphs, avals)
     return record(lambda *xs: checkpoint_p(*xs, graph=graph), avals, "loop")
 
 
@@ -242,27 +243,29 @@ class Segments(Checkpointed):
 
     def _run_while(self, operands: Operands) -> tuple[Any, ...]:
         """The number of steps is another carry."""
-        split, cond = self.split, self.split.cond
-        assert cond is not None
+        split = self.split
+        assert split.cond is not None
+        cond = settle_axes(split.cond)
         a, c = split.constants, split.carries
-        self.size, self.rows, tag = _room(tag_of(split.body, cond))
+        size, self.rows, tag = _room(tag_of(split.body, cond))
+        self.size = size
         avals = [_INDEX, *[v.aval._replace(weak=False) for v in split.body.inputs[1:]], _INDEX]
 
-        def goes_on(_: Any, *xs: Any) -> list[Any]:
-            return cond.run(xs[-1], *xs[:-1])
+        def goes_on(cond: Graph, _: Any, *xs: Any) -> Any:
+            return cond.run(xs[-1], *xs[:-1])[0]
 
-        inner_cond = record(lambda i, *xs: [np.logical_and(i < self.size, goes_on(i, *xs)[0])], avals, "loop")
-        inner_body = record(lambda i, *xs: [*split.body.run(xs[-1], *xs[:-1]), xs[-1] + 1], avals, "loop")
+        inner_cond = recorded(lambda cond, i, *xs: [np.logical_and(i < size, goes_on(cond, i, *xs))], [cond], avals)
+        inner_body = recorded(lambda body, i, *xs: [*body.run(xs[-1], *xs[:-1]), xs[-1] + 1], [split.body], avals)
 
         def segment(_: Any, *xs: Any) -> list[Any]:
             inner = Operands([], list(xs[:a]), list(xs[a:]), [])
-            return [*bind_loop(inner, inner_body, length=self.size, cond=inner_cond), *xs[a : a + c]]
+            return [*bind_loop(inner, inner_body, length=size, cond=inner_cond), *xs[a : a + c]]
 
         out = bind_loop(
             operands._replace(carries=[*operands.carries, np.int64(0)]),
             recomputed(segment, avals),
             length=self.rows,
-            cond=record(goes_on, avals, "loop"),
+            cond=recorded(lambda cond, *xs: [goes_on(cond, *xs)], [cond], avals),
             tag=tag,
         )
         self.total = [out[c]]

@@ -21,6 +21,7 @@ from .carries import as_strong
 __all__ = ["cond", "switch"]
 
 _HOW = ("auto", "select", "loop")
+_NUMBERS = frozenset((float, int, complex, bool, np.float64, np.int64, np.bool_, np.float32, np.complex128))
 
 
 def cond(
@@ -179,11 +180,12 @@ def _value(x: Any) -> Any:
     return x
 
 
-def _operand_leaves(name: str, operands: tuple[Any, ...]) -> tuple[list[Any], tree.TreeDef]:
-    leaves, treedef = tree.flatten(operands)
+def _check_leaves(leaves: Sequence[Any], treedef: tree.TreeDef, place: str, of: str = "") -> None:
     for i, x in enumerate(leaves):
-        check_leaf(x, f"{name}: operand {tree.paths(treedef)[i]}")
-    return leaves, treedef
+        if type(x) in _NUMBERS or isinstance(x, Tracer) or (type(x) is np.ndarray and x.dtype.kind in "biufc"):
+            continue
+        path = tree.paths(treedef)[i]
+        check_leaf(x, f"{place}{path and f' {path}'}{of}")
 
 
 # --- the known function -----------------------------------------------------------------------------------------------
@@ -191,11 +193,10 @@ def _operand_leaves(name: str, operands: tuple[Any, ...]) -> tuple[list[Any], tr
 
 def _called(name: str, fun: Callable[..., Any], operands: tuple[Any, ...]) -> Any:
     """Call `fun` on operands of its own."""
-    leaves, treedef = _operand_leaves(name, operands)
+    leaves, treedef = tree.flatten(operands)
+    _check_leaves(leaves, treedef, f"{name}: operand")
     out, out_treedef = tree.flatten(fun(*tree.unflatten(treedef, map(_own, leaves))))
-    for i, x in enumerate(out):
-        path = tree.paths(out_treedef)[i]
-        check_leaf(x, f"{name}: output {path and f'{path} '}of {fun_name(fun)}")
+    _check_leaves(out, out_treedef, f"{name}: output", f" of {fun_name(fun)}")
     return tree.unflatten(out_treedef, map(as_strong, out))
 
 
@@ -213,7 +214,8 @@ def _recorded(
     name: str, index: Any, functions: Sequence[Any], names: Sequence[str], operands: tuple[Any, ...], how: str
 ) -> Any:
     """Record the functions and bind `branch`."""
-    leaves, treedef = _operand_leaves(name, operands)
+    leaves, treedef = tree.flatten(operands)
+    _check_leaves(leaves, treedef, f"{name}: operand")
     avals = [aval_of(x)._replace(weak=False) for x in leaves]
     bodies = [record_body(lambda *xs, f=f: f(*tree.unflatten(treedef, xs)), avals, name, function=f) for f in functions]
     for body, place in zip(bodies[1:], names[1:], strict=True):

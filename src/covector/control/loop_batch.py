@@ -243,7 +243,9 @@ def _in_blocks(size: int, _: Any, values: Operands, lanes: Operands, params: dic
         whole, part = iter(xs[: len(shared)]), iter(xs[len(shared) :])
         args = Operands.of([next(part if m else whole) for m in given], params)
         if width == 1:
-            kind = {name: params.get(name) for name in ("length", "reverse", "cond", "tag", "checkpoint")}
+            kind: dict[str, Any] = {
+                name: params.get(name) for name in ("length", "reverse", "cond", "tag", "checkpoint")
+            }
             return list(bind_loop(args, params["body"], **kind))
         out = _masked(width, None, args, lanes, params)
         own[:] = [not isinstance(y, Unmapped) for y in out]

@@ -68,7 +68,9 @@ class _Arrangement:
 
     def _split(self, xs: Sequence[Any], counts: Sequence[tuple[int, int]]) -> tuple[list[Any], list[Any]]:
         """The values among `xs`, and the tangents."""
-        values, tangents, at = [], [], 0
+        values: list[Any] = []
+        tangents: list[Any] = []
+        at = 0
         for a, b in counts:
             values += xs[at : at + a]
             tangents += xs[at + a : at + a + b]

@@ -20,6 +20,8 @@ _MOST_BOXES = 36
 _MOST_SPLITS = 3
 _EDGE = 8  # parts smaller than the space by this factor share one body ...
 _FEW = 3  # ... if there are so many of them
+_GATHER = 8  # loads next to each other that cost as much as those far apart
+_COLUMN = 1  # ... as the sum of a column that is not kept in a register
 _STRAIGHT = 64  # iterations of a loop nest that LLVM may see together with the loop around it
 
 
@@ -179,13 +181,14 @@ class Kernel:
         if not kept or kept == len(self.space) or self.space[kept - 1] < 8:
             return None
         last, inner = box.symbols[kept - 1], box.symbols[-1]
-        votes = 0
+        costs = {last.number: _COLUMN * len(box.results), inner.number: 0}
         for n in box.nodes.all:
             if n.op == "load":
                 steps = {a.number: abs(c) for a, c in n.data[1].terms}
-                mine, other = steps.get(last.number, 0), steps.get(inner.number, 0)
-                votes += (mine == 1) - (other == 1)
-        return kept if votes > 0 else None
+                for number in costs:
+                    step = steps.get(number, 0)
+                    costs[number] += step if step < 2 else _GATHER
+        return kept if costs[last.number] < costs[inner.number] else None
 
     def probe(self, scope: Scope, counters: list[Index]) -> None:
         """Evaluate the roots, whose operands `scope` may load, for the sake of what they read."""

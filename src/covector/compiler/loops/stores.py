@@ -21,6 +21,7 @@ _DEPTH = 40  # longest chain of definitions inside one another
 _DEEP = 100  # ... of those computed lane by lane
 _LANES = 32  # shortest axis that becomes a loop over lanes
 _WIDTH = 64  # most elements per lane
+_VECTOR = 8  # terms to be computed from which a sum is better a loop, whose instructions work on several at once
 
 
 def short_sums(lowered: Lowered) -> None:
@@ -28,6 +29,8 @@ def short_sums(lowered: Lowered) -> None:
     for k, d in enumerate(lowered.order):
         if isinstance(d, Reduce) and 0 < math.prod(d.extent) <= SHORT and d.how in ("add", "mul", "or", "and"):
             n = math.prod(d.extent)
+            if n >= _VECTOR and d.var.size == 1 and any(_cost(lowered, x) for x in d.reads):
+                continue
             m = Map(written_out(lambda: lowered.scope, d), n * max(d.cost, 1), mixes=True)
             m.var, m.reads = d.var, d.reads
             lowered.order[k] = lowered.definitions[d.var.index] = m

@@ -78,7 +78,11 @@ def simplify(graph: Graph, fired: Counter[str] | None = None) -> Graph:
         Its outputs have the shapes and dtypes that they had, and their values up to what the rules used say of
         themselves. Basic indices name every axis, with positions counted from zero.
     """
-    out = Builder(pruned(graph), Counter() if fired is None else fired).finished()
+    return _simplified(graph, Counter() if fired is None else fired, {})
+
+
+def _simplified(graph: Graph, fired: Counter[str], bodies: dict[int, tuple[Graph, Graph]]) -> Graph:
+    out = Builder(pruned(graph), fired, bodies).finished()
     # What became known may have left more that nobody reads.
     return pruned(out)
 
@@ -89,7 +93,7 @@ class Builder:
     A *value* is a variable or a constant. Where a value is constant everywhere it is the broadcast of a number.
     """
 
-    def __init__(self, graph: Graph, fired: Counter[str]) -> None:
+    def __init__(self, graph: Graph, fired: Counter[str], bodies: dict[int, tuple[Graph, Graph]]) -> None:
         self.source = graph
         self.fired = fired
         self.tried = 0
@@ -105,7 +109,8 @@ class Builder:
         self._alive: list[Any] = []
         self._constants = Constants()
         self._early: set[int] = set()
-        self._bodies: dict[int, tuple[Graph, Graph]] = {}
+        # By identity, with the program that has it so that it stays its own; what is simple already is among them.
+        self._bodies = bodies
 
     # --- the pass -----------------------------------------------------------------------------------------------------
 
@@ -164,7 +169,9 @@ class Builder:
         """Return a program inside of this one simplified."""
         known = self._bodies.get(id(body))
         if known is None:
-            known = self._bodies[id(body)] = (simplify(body, self.fired), body)
+            made = _simplified(body, self.fired, self._bodies)
+            known = self._bodies[id(body)] = (made, body)
+            self._bodies[id(made)] = (made, made)
         return known[0]
 
     def splice(self, graph: Graph, inputs: Sequence[Any]) -> list[Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import is_
 from typing import Any
 
 from ....core.graph import Equation, Graph, Var
 
-__all__ = ["Carry", "Given", "Loop", "Stack", "program", "renamed"]
+__all__ = ["Carry", "Given", "Loop", "Stack", "program", "renamed", "same"]
 
 
 @dataclass(slots=True, eq=False)
@@ -122,7 +123,9 @@ class Loop:
     def settle(self, body: Graph | None = None) -> None:
         """Make the body, or another one that returns the same things in this order, the body with all its parts."""
         if body is None:
-            body = program(self.body, self.inner(), self.body.equations, self.outputs())
+            body, inputs, outputs = self.body, self.inner(), self.outputs()
+            if not (same(inputs, body.inputs) and same(outputs, body.outputs)):
+                body = program(body, inputs, body.equations, outputs)
         self.body = body
         for carry, x in zip(self.carries, body.outputs, strict=False):
             carry.after = x
@@ -130,7 +133,7 @@ class Loop:
             stack.element = x
         if self.condition is not None:
             tests = [self.test_index, *[g.test for g in [*self.constants, *self.carries]]]
-            if self.condition.inputs != tests:
+            if not same(tests, self.condition.inputs):
                 self.condition = program(self.condition, tests, self.condition.equations, self.condition.outputs)
 
     def substitute(self, values: dict[int, Any], tests: dict[int, Any] | None = None) -> None:
@@ -175,6 +178,11 @@ class Loop:
         if self.condition is not None:
             params["cond"] = self.condition
         return inputs, params, [*[c.out for c in self.carries], *[s.out for s in self.stacks]]
+
+
+def same(xs: Sequence[Any], ys: Sequence[Any]) -> bool:
+    """Whether two sequences hold the same objects."""
+    return len(xs) == len(ys) and all(map(is_, xs, ys))
 
 
 def program(like: Graph, inputs: Sequence[Any], equations: Sequence[Equation], outputs: Sequence[Any]) -> Graph:

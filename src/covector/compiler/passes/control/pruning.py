@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from ....control.loop import loop_p
 from ....core.graph import Equation, Graph, Var
 from ....core.programs import has_programs
-from .parts import Loop, program
+from .parts import Loop, program, same
 
 __all__ = ["pruned"]
 
@@ -33,7 +32,7 @@ def pruned(graph: Graph) -> Graph:
         kept.append(eq)
         needed |= _variables(eq.inputs)
     kept.reverse()
-    return graph if _identical(kept, graph.equations) else program(graph, graph.inputs, kept, graph.outputs)
+    return graph if same(kept, graph.equations) else program(graph, graph.inputs, kept, graph.outputs)
 
 
 def _variables(xs: Any) -> set[int]:
@@ -50,12 +49,9 @@ def _sliced(body: Graph, outputs: list[Any]) -> tuple[Graph, set[int]]:
             kept.append(eq)
             needed |= _variables(eq.inputs)
     kept.reverse()
-    same = _identical(kept, body.equations) and _identical(outputs, body.outputs)
-    return body if same else program(part, part.inputs, kept, part.outputs), needed
-
-
-def _identical(xs: Sequence[Any], ys: Sequence[Any]) -> bool:
-    return len(xs) == len(ys) and all(a is b for a, b in zip(xs, ys, strict=True))
+    if same(kept, body.equations) and same(outputs, body.outputs):
+        return body, needed
+    return program(part, part.inputs, kept, part.outputs), needed
 
 
 def _pruned_loop(eq: Equation, needed: set[int]) -> Equation:
@@ -91,8 +87,8 @@ def _pruned_branch(eq: Equation, needed: set[int]) -> Equation:
         k for k in range(len(eq.inputs) - 1) if any(g.inputs[k].index in read for g, (_, read) in
                                                     zip(eq.params["branches"], parts, strict=True))
     ]  # fmt: skip
-    same = all(new is old for old, (new, _) in zip(eq.params["branches"], parts, strict=True))
-    if same and len(places) == len(eq.outputs) and len(operands) == len(eq.inputs) - 1:
+    unchanged = same([g for g, _ in parts], eq.params["branches"])
+    if unchanged and len(places) == len(eq.outputs) and len(operands) == len(eq.inputs) - 1:
         return eq
     branches = tuple([program(g, [g.inputs[k] for k in operands], g.equations, g.outputs) for g, _ in parts])
     inputs = [eq.inputs[0], *[eq.inputs[1 + k] for k in operands]]

@@ -40,6 +40,7 @@ def sum_behind(b: Builder, loop: Loop, known: dict[int, Any]) -> None:
     room = 2 * (sum(nbytes(g.var) for g in loop.sequences) + sum(nbytes(s.element) for s in loop.stacks))
     stacked = {s.element.index: s for s in loop.stacks if type(s.element) is Var}
     rows = Rows(b, loop)
+    before = len(loop.carries)
     for c in list(loop.carries):
         product = _product(c, uses, makers)
         if product is None:
@@ -57,8 +58,9 @@ def sum_behind(b: Builder, loop: Loop, known: dict[int, Any]) -> None:
         loop.carries.remove(c)
         read = {x.index: stacked[x.index].out for x, _ in chains if x.index in stacked}
         known[c.out.index] = _later(rows, c, product, read, [eq for _, moves in chains for eq in moves])
-    loop.settle()
-    loop.settle(b.body(loop.body))
+    if len(loop.carries) < before:
+        loop.settle()
+        loop.settle(b.body(loop.body))
 
 
 def _factors(eq: Equation) -> list[Var]:
