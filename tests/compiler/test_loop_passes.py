@@ -317,6 +317,29 @@ def test_sums_of_outer_products(reverse: bool) -> None:
     assert all(v.ndim < 2 for inner in eq.params["body"] for v in inner.outputs if inner.primitive.name != "reshape")
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_sums_that_are_added_up_become_one(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    kinds = rng.integers(0, 3, 5).tolist()
+    signs = rng.integers(0, 3, 8).tolist()
+
+    def f(h: Any, xs: Any, y: Any) -> Any:
+        def step(i: Any, h: Any, *rest: Any) -> Any:
+            terms = [h * 0.5, h * rest[-1], h * h, np.sin(h), rest[-1] - h]
+            pairs = zip(rest[:-1], terms, kinds, strict=False)
+            sums = [(t + s, s + t, s - t)[k] for s, t, k in pairs]
+            return [np.tanh(h) + rest[-1], *sums]
+
+        out = list(looped(step, [], [h, *[np.zeros(3)] * 5], [xs], length=7, reverse=bool(seed % 2)))
+        total, *terms = [*out[1:], y] if seed % 3 else [y, *out[1:]]
+        for x, sign in zip(terms, signs, strict=False):
+            total = (total + x, total - x, -total - x)[sign]
+        return [total, out[0]]
+
+    h, y = rng.normal(size=3), rng.normal(size=3)
+    assert the_loop(simplified(f, h, rng.normal(size=(7, 3)), y)).params["carries"] == 2
+
+
 def test_sums_that_are_read_stay() -> None:
     def f(h: Any, s: Any) -> Any:
         step = lambda i, h, s: [np.tanh(h) + s[0], s + np.outer(h, h)]

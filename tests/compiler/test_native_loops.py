@@ -1,89 +1,18 @@
-"""Loops and branches as native code: compiled programs against their interpretation."""
+"""Loops as native code."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
+from compiler.native import INDEX, SIZES, aval, branch, check, draw, loop, program
 from covector.compiler.backend import executable
-from covector.control.branch import branch_p
 from covector.control.capacity import CapacityError
 from covector.control.loop import loop_p
-from covector.core.graph import Graph, record
-from covector.core.values import Aval
-
-INDEX = Aval((), np.dtype(np.int64))
-SIZES = [1, 3, 70, 2000]
-"""A number of elements that is kept in registers, and so on up to one that is not."""
-
-
-def aval(*shape: int, dtype: Any = float) -> Aval:
-    return Aval(shape, np.dtype(dtype))
-
-
-def avals_of(xs: Sequence[Any]) -> list[Aval]:
-    return [Aval(np.shape(x), x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype) for x in xs]
-
-
-def program(function: Callable[..., Any], *args: Any) -> Graph:
-    return record(function, avals_of(args), "test")
-
-
-def loop(
-    step: Callable[..., Any],
-    constants: Sequence[Any],
-    carries: Sequence[Any],
-    sequences: Sequence[Any] = (),
-    *,
-    count: Any = None,
-    cond: Callable[..., Any] | None = None,
-    length: int | None = None,
-    reverse: bool = False,
-    tag: int | None = None,
-) -> Any:
-    """Bind a loop with the body ``step(index, constants…, carries…, elements…)``."""
-    fixed = [*avals_of(constants), *avals_of(carries)]
-    elements = [Aval(a.shape[1:], a.dtype) for a in avals_of(sequences)]
-    params: dict[str, Any] = {"body": record(step, [INDEX, *fixed, *elements], "loop")}
-    if cond is not None:
-        params["cond"] = record(lambda *xs: (cond(*xs),), [INDEX, *fixed], "loop")
-    if count is not None:
-        params["counted"] = True
-    if tag is not None:
-        params["tag"] = tag
-    first = [] if count is None else [count]
-    params |= {"constants": len(constants), "carries": len(carries), "length": length, "reverse": reverse}
-    return loop_p(*first, *constants, *carries, *sequences, **params)
-
-
-def branch(index: Any, operands: Sequence[Any], *functions: Callable[..., Any]) -> Any:
-    graphs = tuple([record(f, avals_of(operands), "branch") for f in functions])
-    return branch_p(index, *operands, branches=graphs, how="auto")
-
-
-def check(graph: Graph, *args: Any, rows: int | None = None, tolerance: float = 1e-13) -> list[Any]:
-    """Compare the compiled program with its interpretation; of stacks the first `rows`."""
-    copies = [np.array(a) for a in args]
-    want = graph.run(*[np.array(a) for a in args])
-    run = executable(graph)
-    for _ in range(2):
-        got = run(*copies)
-        for a, b in zip(copies, args, strict=True):
-            np.testing.assert_array_equal(a, b)
-        for x, y in zip(got, want, strict=True):
-            assert x.dtype == np.asarray(y).dtype
-            assert x.shape == np.shape(y)
-            if rows is not None and x.ndim > 1:
-                x, y = x[:rows], y[:rows]
-            np.testing.assert_allclose(x, y, tolerance, tolerance)
-    return got
-
-
-def draw(*shape: int, key: int = 0) -> Any:
-    return np.random.default_rng([key, *shape]).uniform(-1.0, 1.0, shape)
+from covector.core.graph import record
+from covector.core.primitive import PRIMITIVES
 
 
 def mixed(i: Any, a: Any, x: Any, y: Any, s: Any) -> Any:
@@ -186,58 +115,6 @@ def test_condition_that_returns_its_input_or_a_constant(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_branch(size: int) -> None:
-    x, y = draw(size), draw(size, key=1)
-    functions = [
-        lambda x, y: (x + y, x, np.sum(x)),
-        lambda x, y: (y, y, np.float64(3.0)),
-        lambda x, y: ((z := np.sin(x) * y), z, np.sum(z)),
-        lambda x, y: (np.ones(size), np.cumsum(x), np.max(y)),
-    ]
-    graph = program(lambda k, x, y: branch(k, [x, y], *functions), np.int64(0), x, y)
-    for k in (-5, 0, 1, 2, 3, 8):
-        check(graph, np.int64(k), x, y)
-
-
-def test_branch_on_a_constant() -> None:
-    x = draw(3)
-    check(program(lambda x: branch(np.int64(1), [x, 2.0], lambda x, a: (x,), lambda x, a: (a * x,)), x), x)
-
-
-def test_one_branch() -> None:
-    x = draw(3)
-    check(program(lambda k, x: branch(k, [x], lambda x: (x * 2.0,)), np.int64(4), x), np.int64(4), x)
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_loop_in_branch_in_loop(size: int) -> None:
-    inner = lambda x, y: loop(lambda i, y, x: (x * 0.5 + y * i,), [y], [x], length=3)
-    swapped = lambda x, y: (y,)
-
-    def step(i: Any, y: Any, x: Any, total: Any) -> Any:
-        (x,) = branch(i % 3, [x, y], inner, swapped, lambda x, y: (np.sin(x),))
-        return x, total + np.sum(x), x
-
-    f = lambda x, y: loop(step, [y], [x, 0.0], length=7)
-    args = (draw(size), draw(size, key=1))
-    check(program(f, *args), *args)
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_branch_in_condition_and_while_in_for(size: int) -> None:
-    def cond(i: Any, x: Any) -> Any:
-        (ok,) = branch(i, [x], lambda x: (np.sum(x) < 1e9,), lambda x: (np.max(x) < 3.0,))
-        return ok
-
-    def step(k: Any, x: Any) -> Any:
-        (y,) = loop(lambda i, x: (x * 1.5,), [], [x], cond=cond)
-        return y * 0.3, y
-
-    x = np.abs(draw(size)) + 0.2
-    check(program(lambda x: loop(step, [], [x], length=4), x), x)
-
-
-@pytest.mark.parametrize("size", SIZES)
 def test_rotating_carries(size: int) -> None:
     f = lambda x, y, z: loop(lambda i, x, y, z: (y, z, x), [], [x, y, z], length=4)
     args = (draw(size), draw(size, key=1), draw(size, key=2))
@@ -280,40 +157,6 @@ def test_in_place(size: int, kind: str) -> None:
     # Of the array there was before somebody else reads something.
     check(program(lambda x: [*loop(step, [], [(y := x * 2.0)], **how), y], draw(size)), draw(size))
     check(program(lambda x: [*loop(step, [], [(x * 2.0)], **how)], draw(size)), draw(size))
-
-
-@pytest.mark.parametrize("size", [3, 70, 2000])
-def test_branches_write_in_place(size: int) -> None:
-    """Where every branch writes to an array or leaves it alone, no iteration copies it."""
-
-    def put(k: Any, x: Any, y: Any) -> Any:
-        x = x.copy()
-        x[k] = x[k + 1] * 2.0 + np.sum(y)
-        return x, y
-
-    def twice(k: Any, x: Any, y: Any) -> Any:
-        x = x.copy()
-        x[0] = 3.0
-        x[k] += y[1]
-        return x, y * 1.5
-
-    keep = lambda k, x, y: (x, y)
-
-    def step(i: Any, x: Any, y: Any) -> Any:
-        return branch(i % 3, [i % 2, x, y], put, keep, twice)
-
-    f = lambda x, y: loop(step, [], [x, y], length=7)
-    graph = program(f, draw(size), draw(2))
-    check(graph, draw(size), draw(2, key=1))
-    copies = executable(graph).stages["llvm"].count(f", i64 {8 * size}, i1 false)")
-    assert copies == 1 or size < 2000
-    # Somebody else reads the array as it was.
-    both = program(lambda k, x, y: [*branch(k, [k, x, y], put, keep, twice), x], np.int64(0), draw(size), draw(2))
-    for k in range(3):
-        check(both, np.int64(min(k, 1)), draw(size), draw(2, key=1))
-    same = program(lambda k, x, y: branch(k, [k, x, x], put, keep), np.int64(0), draw(size), draw(2))
-    for k in range(2):
-        check(same, np.int64(k), draw(size), draw(2, key=1))
 
 
 @pytest.mark.parametrize("size", [3, 70, 2000])
@@ -405,6 +248,41 @@ def test_matrices() -> None:
     check(program(f, *args), *args, tolerance=1e-11)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("bad", [np.inf, np.nan, 3.0])
+def test_zero_times_what_is_not_finite(dtype: Any, bad: float) -> None:
+    """Numbers are computed without the masks of products first, and with them where that made a difference."""
+    product = PRIMITIVES["product"]
+
+    def step(i: Any, t: Any, u: Any, p: Any, q: Any) -> Any:
+        new = product(t, p) + product(product(u, q), p)
+        return new * q, u * dtype(0.5) + new, np.maximum(new, q)
+
+    f = lambda t, u, p, q: loop(step, [], [t, u], [p, q], length=6)
+    p, q = draw(6).astype(dtype), draw(6, key=1).astype(dtype)
+    graph = program(f, dtype(0), dtype(0), p, q)
+    for k in (0, 3):
+        with_bad = [a.copy() for a in (p, q)]
+        with_bad[0][k] = bad
+        check(graph, dtype(0), dtype(0), *with_bad)
+        check(graph, dtype(0.25), dtype(0), *with_bad, tolerance=1e-5)
+        with_bad[1][k + 1] = bad
+        check(graph, dtype(0), dtype(0), *with_bad)
+        check(graph, dtype(0.0), dtype(1.0), *with_bad, tolerance=1e-5)
+
+
+@pytest.mark.parametrize("size", [8, 16])
+def test_sums_over_what_is_computed_in_the_body(size: int) -> None:
+    step = lambda i, x, y: (np.sin(x) * 0.5 + np.sum(np.tanh(x) * y), y + np.any(x > y), np.sum(x * y))
+    f = lambda x, y: loop(step, [], [x, y], length=4)
+    check(program(f, draw(size), draw(size)), draw(size), draw(size, key=1))
+
+
+def test_a_vector_times_a_matrix() -> None:
+    f = lambda a, x: loop(lambda i, a, x: (np.tanh(x @ a), a @ x), [a], [x], length=4)
+    check(program(f, draw(60, 60), draw(60)), draw(60, 60), draw(60), tolerance=1e-12)
+
+
 def test_one_body_in_several_places() -> None:
     """The code of a body is written once."""
     body = record(lambda i, x: (np.sin(x) + i,), [INDEX, aval(2000)], "loop")
@@ -413,27 +291,3 @@ def test_one_body_in_several_places() -> None:
     check(graph, draw(2000))
     text = executable(graph).stages["llvm"]
     assert text.count('define internal i64 @"cv.body') == 1
-
-
-def test_from_disk(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COVECTOR_CACHE_DIR", str(tmp_path))
-
-    def make() -> Graph:
-        step = lambda i, k, a, x: (np.sort(x) * 1.5 + a[k], x)
-        cond = lambda i, k, a, x: x[-1] < 9.0
-        tail = lambda k, a, x: loop(step, [k, a], [x], cond=cond, length=6, tag=11)[:1]
-        f = lambda c, k, a, x: branch(c, [k, a, x], tail, lambda k, a, x: (x,))
-        return program(f, np.int64(0), np.int64(0), draw(3), draw(3))
-
-    x = np.abs(draw(3)) + 1.0
-    args = (np.int64(0), np.int64(1), np.arange(3.0), x)
-    for _ in range(2):
-        run = executable(make())
-        np.testing.assert_allclose(run(*args)[0], make().run(*args)[0])
-        np.testing.assert_array_equal(run(np.int64(1), *args[1:])[0], x)
-        with pytest.raises(CapacityError) as error:
-            run(*args[:2], np.zeros(3), x * 1e-3)
-        assert (error.value.tag, error.value.needed > 6) == (11, True)
-        with pytest.raises(IndexError, match="index 3"):
-            run(np.int64(0), np.int64(3), *args[2:])
-    assert "load" in run.seconds and "llvm" not in run.seconds

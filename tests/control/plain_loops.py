@@ -93,14 +93,14 @@ class Plain:
         return lambda xs: np.stack([f(fresh(x)) for x in xs])
 
     grad = staticmethod(cv.grad)
-    array = staticmethod(cnp.array)
+    array, take = staticmethod(cnp.array), staticmethod(cnp.take)
 
 
 class Ours:
     """Those of covector."""
 
     leaf = staticmethod(Plain.leaf)
-    array = staticmethod(cnp.array)
+    array, take = staticmethod(cnp.array), staticmethod(cnp.take)
     scan, fori_loop, while_loop, cond, switch = map(
         staticmethod, (cv.scan, cv.fori_loop, cv.while_loop, cv.cond, cv.switch)
     )

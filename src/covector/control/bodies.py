@@ -42,7 +42,7 @@ _OF_BRANCHES = (
     "depends on values"
 )
 _INSTEAD = {
-    "index": "np.take(a, i, axis=0) in place of a[i] where a is a plain array, and " + _OF_BRANCHES,
+    "index": "covector.numpy.take(a, i, axis=0) in place of a[i] where a is a plain array, and " + _OF_BRANCHES,
     "float, or a function of math,": "the value as it is, and functions of NumPy; for decisions " + _OF_BRANCHES,
 }
 
@@ -66,8 +66,8 @@ class BodyTracer(GraphTracer):
             return super().__array__(dtype, copy)
         raise TracerConversionError(
             f"np.asarray(t), or a[t] of a plain array a, at {caller()} needs the value of a {self._var.aval}, of which "
-            f"{trace.name}, which records {trace.function} once, knows only shape and dtype; np.take(a, t, axis=0) "
-            f"picks from a plain array"
+            f"{trace.name}, which records {trace.function} once, knows only shape and dtype; covector.numpy.take(a, t, "
+            f"axis=0) picks from a plain array"
         )
 
 
@@ -186,6 +186,12 @@ class BodyTrace(GraphTrace):
             outside = owner.owner.level < self.level
             return BufferTrace(self).lift(same_layout(x.constant())) if outside else x
         return self.capture(x) if owner.level < self.level else x
+
+    def own(self, x: Tracer) -> Tracer:
+        """The copy `x`, made by the function."""
+        x = self.inside(x) if isinstance(x, BufferValue) else x
+        self.note(x)
+        return x
 
     def check_write(self, x: Tracer) -> None:
         """Raise if `x`, which is about to be assigned to, comes from outside of the function."""

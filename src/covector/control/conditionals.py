@@ -10,7 +10,7 @@ import numpy as np
 from ..core import tree
 from ..core.buffer import buffer, plain_of
 from ..core.primitive import bind
-from ..core.tracer import Tracer
+from ..core.tracer import Tracer, own
 from ..core.values import aval_of, dtype_of, shape_of
 from ..transforms.arguments import check_leaf, fun_name
 from ..transforms.batching import BatchTracer
@@ -203,7 +203,7 @@ def _called(name: str, fun: Callable[..., Any], operands: tuple[Any, ...]) -> An
 def _own(x: Any) -> Any:
     x = as_strong(x)
     if isinstance(x, Tracer):
-        return x.clone()
+        return own(x.clone())
     return buffer(x.copy("K")) if type(x) is np.ndarray else x
 
 

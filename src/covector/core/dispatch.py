@@ -11,7 +11,7 @@ import numpy as np
 from .augmented import has_one_owner, is_augmented
 from .errors import NotDifferentiableError, TracerConversionError, caller
 from .primitive import Primitive, bind, load_late_rules
-from .tracer import Tracer, inside
+from .tracer import Tracer, own
 from .values import SCALAR_TYPES
 from .views import VIEW_TYPES
 
@@ -161,10 +161,10 @@ def _apart(x: Any, args: tuple[Any, ...]) -> Any:
                     return a._trace.lift(x)
         return x
     if type(x) in VIEW_TYPES:
-        return inside(x).clone()
+        return own(x.clone())
     for a in args:
         if a is x or (type(a) in (tuple, list) and any(b is x for b in a)):
-            return inside(x).clone()
+            return own(x.clone())
     return x
 
 

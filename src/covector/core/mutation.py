@@ -33,6 +33,7 @@ def adopt(x: Tracer, new: Tracer) -> None:
 
 def become(x: Tracer, new: Tracer) -> None:
     """Make the handle `x` hold the new content `new`."""
+    _check(x)
     _before(x)
     adopt(x, new)
     _bump(x)
@@ -107,6 +108,11 @@ def write(x: Tracer, primitive: Any, args: Sequence[Any], params: dict[str, Any]
 
     The newest transform among `x` and `args` does it; that may be another one than followed `x` before.
     """
+    _check(x)
+    _write(x, primitive, args, params)
+
+
+def _write(x: Tracer, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> None:
     _before(x)
     top = newest((x, *args))
     assert top is not None
@@ -136,14 +142,18 @@ def changed(x: Any, primitive: Any, args: Sequence[Any], params: dict[str, Any])
             primitive.update(x, *args, **params)
             return x
         x = top.lift(x)
-    write(x, primitive, args, params)
+    _write(x, primitive, args, params)
     return x
 
 
-def _before(x: Tracer) -> None:
+def _check(x: Tracer) -> None:
+    """Raise if `x` comes from outside of a function that is being recorded; not asked for what other handles hold."""
     for trace in open_traces():
         if trace.encloses:
             trace.check_write(x)  # type: ignore[attr-defined]
+
+
+def _before(x: Tracer) -> None:
     link = x._link
     if link is None or not (link.version or link.positions is not None):
         held = layout(x)

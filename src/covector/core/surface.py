@@ -14,7 +14,7 @@ import numpy as np
 from .dispatch import FUNCTIONS, array_function, array_ufunc, call_function
 from .errors import NotDifferentiableError, TracerConversionError, caller
 from .methods import binary, in_place, method_of, no_conversion, no_method, own_method, unary
-from .tracer import Tracer, concrete, inside
+from .tracer import Tracer, concrete, own
 from .values import Shape, dtype_of, shape_of
 from .views import is_view, viewing
 
@@ -292,10 +292,10 @@ class TracedValue(Tracer):
         return repr(self.value)
 
     def __copy__(self) -> Tracer:
-        return inside(self).clone()
+        return own(self.clone())
 
     def __deepcopy__(self, memo: Any) -> Tracer:
-        return inside(self).clone()
+        return own(self.clone())
 
     def __reduce__(self) -> NoReturn:
         raise TracerConversionError(

@@ -12,7 +12,7 @@ from .errors import LeakedTracerError, caller
 if TYPE_CHECKING:
     from .primitive import Primitive
 
-__all__ = ["Trace", "Tracer", "concrete", "inside", "newest_level", "open_traces", "running", "snapshot", "start"]
+__all__ = ["Trace", "Tracer", "concrete", "newest_level", "open_traces", "own", "running", "snapshot", "start"]
 
 # Levels come from one ever-growing counter: a transform that starts later has the higher level, in every thread
 # and task. Nothing needs restoring when a transform ends or raises, and two transforms never share a level.
@@ -44,11 +44,11 @@ def open_traces() -> Sequence[Trace]:
     return getattr(_local, "traces", ())
 
 
-def inside(x: Tracer) -> Tracer:
-    """Return what stands for `x` in the function that is being recorded, `x` itself if none is."""
+def own(x: Tracer) -> Tracer:
+    """Return the copy `x`, just made, as one to which the functions that are being recorded may write."""
     for trace in open_traces():
         if trace.encloses:
-            x = trace.inside(x)  # type: ignore[attr-defined]
+            x = trace.own(x)  # type: ignore[attr-defined]
     return x
 
 

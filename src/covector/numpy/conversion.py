@@ -11,7 +11,7 @@ import numpy as np
 from ..core.buffer import buffer
 from ..core.dispatch import FUNCTIONS
 from ..core.errors import TracerConversionError, caller
-from ..core.tracer import Tracer, inside
+from ..core.tracer import Tracer, own
 from ..core.values import SCALAR_TYPES
 from ..core.views import Root, layout, link_view
 from .forwarding import documented, holds_traced, without_traced_like
@@ -53,7 +53,7 @@ def _has_layout(x: Any, order: str | None) -> bool:
 
 def _laid_out(x: Any, order: Any) -> Any:
     """A copy of `x` that reshape and ravel find in the given memory order, in whichever its value is kept."""
-    out = inside(x).clone()
+    out = own(x.clone())
     out._link = Root()
     out._link.positions = np.asarray(np.arange(x.size).reshape(x.shape), order=order)
     return out

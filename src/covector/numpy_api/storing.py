@@ -11,7 +11,7 @@ from ..core.buffer import BufferTrace
 from ..core.errors import TracerConversionError, caller
 from ..core.mutation import become, write
 from ..core.protect import laid_out_like
-from ..core.tracer import Tracer, inside
+from ..core.tracer import Tracer, own
 from ..core.values import dtype_of, is_weak, shape_of
 from ..core.views import is_array, is_view, layout, positions, release
 from ..ops.complex_parts import astype, join_p
@@ -92,13 +92,12 @@ def store(x: Any, v: Any) -> None:
 
 def relaid(x: Any, order: str) -> Any:
     """Return a copy of the traced `x` in the given order in memory: "C", "F", or "K" for close to that of `x`."""
-    x = inside(x)
     held = layout(x)
     if held is None or (
         held.flags.forc if order == "K" else held.flags.c_contiguous if order == "C" else held.flags.fnc
     ):
-        return x.clone()
-    fresh = BufferTrace(_owner(x)).lift(np.empty_like(held, x.dtype, order, subok=False))
+        return own(x.clone())
+    fresh = own(BufferTrace(_owner(x)).lift(np.empty_like(held, x.dtype, order, subok=False)))
     write(fresh, write_p, (x,), {"index": (Ellipsis,)})
     return fresh
 

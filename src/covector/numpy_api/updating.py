@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.buffer import BufferTrace, plain_of
 from ..core.dispatch import FUNCTIONS, UFUNCS, as_operand
-from ..core.tracer import Tracer, inside
+from ..core.tracer import Tracer, own
 from ..core.values import dtype_of, is_weak, shape_of
 from ..core.views import is_array
 from .register import implements
@@ -117,4 +117,4 @@ def partition(x: Any, kth: Any, axis: int = -1, kind: str = "introselect", order
 @implements("ndarray.flatten")
 def flatten(x: Any, order: str = "C") -> Any:
     out = FUNCTIONS[np.ravel](x, order)
-    return inside(out).clone()
+    return own(out.clone())

@@ -99,9 +99,17 @@ class Module:
             self.metadata.append(f"!{k} = {text}")
         return f"!{k}"
 
-    def independent(self) -> tuple[str, str]:
+    def independent(self, rows: bool = False) -> tuple[str, str]:
         """An access group, and the metadata of a loop whose accesses in it are independent."""
         k = len(self.metadata)
+        if rows:
+            self.metadata += [
+                f"!{k} = distinct !{{}}",
+                f'!{k + 1} = !{{!"llvm.loop.parallel_accesses", !{k}}}',
+                f'!{k + 2} = !{{!"llvm.loop.unroll.disable"}}',
+                f"!{k + 3} = distinct !{{!{k + 3}, !{k + 1}, !{k + 2}}}",
+            ]
+            return f"!{k}", f"!{k + 3}"
         self.metadata += [
             f"!{k} = distinct !{{}}",
             f'!{k + 1} = !{{!"llvm.loop.parallel_accesses", !{k}}}',

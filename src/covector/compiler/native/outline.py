@@ -100,7 +100,7 @@ class _Outline:
         name: str = self.module.name("loop")
         self.module.kernels[params, text] = name
         if marker:
-            group, loop = self.module.independent()
+            group, loop = self.module.independent(self._rows())
             text = text.replace("!GROUP", group).replace("!LOOP", loop)
         how = "noinline"
         if self.box.parts:
@@ -109,6 +109,13 @@ class _Outline:
             how = "alwaysinline"
         self.module.functions.append(f"define internal void {name}({params}) {how} #0 {{\n  {text}\n}}")
         return name
+
+    def _rows(self) -> bool:
+        """Whether the innermost loop, in a loop around the program, is as long as a vector."""
+        if not (self.f.again and self.f.plan.small) or len(self.box.symbols) < 2:
+            return False
+        last = self.box.symbols[-1]
+        return last.high - last.low + 1 in (4, 8, 16)
 
     # --- threads ------------------------------------------------------------------------------------------------------
 

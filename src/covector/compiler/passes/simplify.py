@@ -25,6 +25,7 @@ from ...core.values import Aval, aval_of
 from .algebra import rules_of
 from .constants import Constants
 from .control.choosing import branch_values
+from .control.joining import joined
 from .control.pruning import pruned
 from .control.tidying import loop_values
 from .keys import frozen, scalar_key
@@ -84,7 +85,9 @@ def simplify(graph: Graph, fired: Counter[str] | None = None) -> Graph:
 def _simplified(graph: Graph, fired: Counter[str], bodies: dict[int, tuple[Graph, Graph]]) -> Graph:
     out = Builder(pruned(graph), fired, bodies).finished()
     # What became known may have left more that nobody reads.
-    return pruned(out)
+    out = pruned(out)
+    other = joined(out)
+    return out if other is out else _simplified(other, fired, bodies)
 
 
 class Builder:

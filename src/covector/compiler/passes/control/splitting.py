@@ -30,6 +30,9 @@ _SMALL = 8
 _FEWEST = 16
 """Iterations from which on it pays."""
 
+_ROOM = 4096
+"""Iterations that a loop has room for, up to which it pays if it may have fewer: what there is room for is computed."""
+
 _MOST = 16
 """Functions that are tried."""
 
@@ -43,7 +46,9 @@ def split(b: Builder, loop: Loop, known: dict[int, Any]) -> None:
     What the outputs are then that are computed behind the loop is noted in `known` once the loop is there: as a
     function of no arguments.
     """
-    if loop.condition is None and loop.length is not None and loop.length >= _FEWEST:
+    if loop.condition is not None or loop.length is None or loop.length < _FEWEST:
+        return
+    if not loop.count or loop.length <= _ROOM:
         _before(b, loop)
         _after(b, loop, known)
 

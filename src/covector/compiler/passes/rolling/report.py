@@ -21,11 +21,15 @@ from .table import Table
 
 __all__ = ["Note", "notes_on"]
 
-_FEWEST = 3
+_FEWEST = 5
 """Iterations from which on repeated operations count as a loop that somebody may have written."""
 
 _LEAST = 16
 """Operations from which on it is worth a line that they are no loop."""
+
+
+_SHOWN = 4
+"""Values that go from iteration to iteration of which it is told what they start from."""
 
 
 @dataclass(slots=True)
@@ -63,7 +67,8 @@ class Note:
         if self.kind == "unrolled":
             text += f", because {self.reason}"
         elif self.begins:
-            text += f", from {', '.join(self.begins)}"
+            more = len(self.begins) - _SHOWN
+            text += f", from {', '.join(self.begins[:_SHOWN])}{f' and {more} more' if more > 0 else ''}"
         return ["    " * depth + text, *[line for note in self.inner for line in note.lines(depth + 1)]]
 
     def __repr__(self) -> str:
