@@ -13,7 +13,7 @@ from covector.compiler.backend import executable
 from covector.compiler.calls.key import structure_key
 from covector.compiler.calls.pickling import checked
 from covector.compiler.passes.check import InvalidGraphError, check
-from covector.compiler.passes.control import splitting, sums
+from covector.compiler.passes.control import rows, splitting, sums
 from covector.compiler.passes.expand import expand
 from covector.compiler.passes.simplify import simplify
 from covector.control.branch import branch_p
@@ -37,6 +37,7 @@ def assert_same(got: list[Any], want: list[Any]) -> None:
 @pytest.mark.parametrize("seed", range(400))
 def test_random_programs(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     if seed % 2:
+        monkeypatch.setattr(rows, "_LITTLE", 0 if seed % 3 else 1 << 21)
         # Small matrices and short loops, as if they were large and long.
         monkeypatch.setattr(sums, "_LEAST", 1)
         monkeypatch.setattr(sums, "_FEWEST", 2)
@@ -253,7 +254,7 @@ def test_large_arrays_of_few_instructions_are_made_anew() -> None:
     assert all(v.size <= 100 for eq in graph for v in eq.outputs)
 
 
-def test_functions_of_sequences_move_before_the_loop() -> None:
+def test_functions_of_sequences_move_before_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     def f(x: Any, xs: Any, v: Any) -> Any:
         step = lambda i, v, c, x: [c * np.exp(np.sin(x) * v)]
         return looped(step, [v], [x], [xs], reverse=True)
@@ -264,19 +265,23 @@ def test_functions_of_sequences_move_before_the_loop() -> None:
     step = lambda i, c, x, y: [c * x + y + np.cos(i * 0.1)]
     graph = simplified(lambda x, xs: looped(step, [], [x], [xs, xs * 2.0]), 0.3, XS)
     assert "cos" not in names(the_loop(graph).params["body"])
-    # Three numbers per iteration where there was one: not worth the memory.
+    # Three numbers per iteration where there was one: not worth the memory, unless that is little.
+    graph = simplified(f, np.ones(3), XS, np.ones(3))
+    assert "exp" not in names(the_loop(graph).params["body"])
+    monkeypatch.setattr(rows, "_LITTLE", 0)
     graph = simplified(f, np.ones(3), XS, np.ones(3))
     assert "exp" in names(the_loop(graph).params["body"])
 
 
-def test_functions_that_only_stacks_read_move_behind_the_loop() -> None:
+def test_functions_that_only_stacks_read_move_behind_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     def f(x: Any, xs: Any) -> Any:
         step = lambda i, c, x: [c * 0.9 + x, np.exp(np.sin(c)) + x, c]
         return looped(step, [], [x], [xs])
 
     graph = simplified(f, 0.3, XS)
     assert names(the_loop(graph).params["body"]) == ["multiply", "add"]
-    # Of two numbers one is made: that stays.
+    # Of two numbers one is made: that stays, if the arrays are large.
+    monkeypatch.setattr(rows, "_LITTLE", 0)
     step = lambda i, a, b: [a * 0.9, b * 0.8 + a, np.sin(a) * np.cos(b)]
     graph = simplified(lambda x: looped(step, [], [x, x * 2.0]), 0.3)
     assert "sin" in names(the_loop(graph).params["body"])

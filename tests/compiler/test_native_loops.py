@@ -278,6 +278,30 @@ def test_sums_over_what_is_computed_in_the_body(size: int) -> None:
     check(program(f, draw(size), draw(size)), draw(size), draw(size, key=1))
 
 
+def test_writes_to_places_that_are_constant() -> None:
+    at = np.array([0, 2, 0, 1, 2, 0])
+
+    def step(i: Any, x: Any, v: Any) -> Any:
+        total, last, part = x.copy(), x.copy(), np.zeros_like(x, shape=(2, 3))
+        np.add.at(total, at, v * x[0])
+        last[at] = v
+        part[[0, 1, 1], [0, 2, 2]] += v[:3]
+        return np.sin(total), last, part
+
+    f = lambda x, v: loop(step, [], [x], [v], length=3)
+    check(program(f, draw(3), draw(3, 6)), draw(3), draw(3, 6))
+    complex_ = draw(3) + 1j * draw(3, key=1)
+    check(program(f, complex_, draw(3, 6)), complex_, draw(3, 6))
+
+
+@pytest.mark.parametrize("n", [4, 8, 16])
+def test_products_of_small_matrices(n: int) -> None:
+    step = lambda i, f, p, q: (np.tanh(f @ p @ f.T) + np.outer(q, p[0]), p @ q * 0.1, p)
+    f = lambda *xs: loop(step, xs[:1], xs[1:], length=5)
+    args = (draw(n, n) * 0.3, draw(n, n), draw(n))
+    check(program(f, *args), *args, tolerance=1e-12)
+
+
 def test_a_vector_times_a_matrix() -> None:
     f = lambda a, x: loop(lambda i, a, x: (np.tanh(x @ a), a @ x), [a], [x], length=4)
     check(program(f, draw(60, 60), draw(60)), draw(60, 60), draw(60), tolerance=1e-12)

@@ -57,9 +57,11 @@ class Plain:
     @staticmethod
     def while_loop(cond: Any, f: Any, carry: Any, **_: Any) -> Any:
         carry = _fresh(carry)
-        while cond(carry):
+        for _ in range(100):
+            if not cond(carry):
+                return carry
             carry = _fresh(f(carry))
-        return carry
+        raise RuntimeError("the loop does not end")
 
     @staticmethod
     def cond(pred: Any, f: Any, g: Any, *args: Any, **_: Any) -> Any:

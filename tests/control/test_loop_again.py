@@ -22,7 +22,7 @@ def doubling(a: Any, x: Any) -> Any:
     start = (x, np.ones(3) * a, 0)
     done = covector.while_loop(
         lambda c: c[0] < 100.0,
-        lambda c: (a * c[0] + 0.1 * np.cos(c[0]), np.sin(c[1] * a) + 0.3 * c[1], c[2] + 1),
+        lambda c: (a * c[0] + 0.1 / (1.0 + c[0] ** 2), np.sin(c[1] * a) + 0.3 * c[1], c[2] + 1),
         start,
     )
     return done[0] / 100.0 + np.sum(done[1]) * done[2]
@@ -155,9 +155,6 @@ def test_what_the_residuals_do_not_depend_on_is_not_run_again() -> None:
     start = np.ones(50)
     gradient = covector.make_graph(covector.grad(lambda c: np.sum(pushed(0.3, c))))(start)
     assert max(sizes(gradient)) < 300 * 50
-    transposed = covector.linear_transpose(lambda c: covector.scan(lambda c, _: step(0.3, c), c, length=3)[0], start)
-    want = covector.grad(lambda c: np.sum(covector.scan(lambda c, _: step(0.3, c), c, length=3)[0]))(start)
-    np.testing.assert_allclose(transposed(np.ones(50))[0], want, rtol=1e-12)
 
 
 def test_pullbacks_can_be_pickled() -> None:

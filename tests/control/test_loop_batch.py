@@ -10,9 +10,11 @@ import pytest
 from tests.control.loop_examples import INDEX, draw
 
 import covector
+from covector.control import loop
 from covector.control.loop import loop_p
 from covector.core.graph import Graph, record
 from covector.core.values import Aval
+from covector.errors import ConcretizationError
 
 REAL = Aval((), np.dtype(float))
 
@@ -169,3 +171,79 @@ def test_collectives_in_a_loop_under_derivatives() -> None:
     np.testing.assert_allclose(covector.jit(outer)(x), outer(x), rtol=1e-12)
     tangents = covector.vmap(lambda x: covector.jvp(cost, (x,), (1.0,))[1], axis_name="i")
     np.testing.assert_allclose(covector.jit(tangents)(x), tangents(x), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "fun",
+    [
+        lambda x: covector.while_loop(
+            lambda c: c[1] < 3 * x, lambda c: (0.5 * c[0] + 0.1 * covector.psum(c[0], "i"), c[1] + 1), (x, 0)
+        )[0],
+        lambda x: covector.while_loop(lambda c: c < 0.5 * covector.pmean(c, "i") + 2, lambda c: 1.5 * c + 0.1, x),
+        lambda x: covector.fori_loop(0, (2 * x).astype(int), lambda i, c: c + covector.ppermute(c, "i", [(0, 1)]), x),
+    ],
+    ids=["body", "condition", "count"],
+)
+def test_collectives_where_lanes_run_more_or_less_often(fun: Any) -> None:
+    x = np.array([0.5, 1.0, 2.0])
+    lanes = covector.vmap(fun, axis_name="i")
+    for run in (lanes, covector.jit(lanes), covector.vmap(covector.jit(fun), axis_name="i"), covector.jacfwd(lanes)):
+        with pytest.raises(ConcretizationError, match="different number of steps .* over the axis 'i'.*pmax"):
+            run(x)
+
+
+def test_collectives_where_lanes_agree_when_to_end() -> None:
+    def lane(x: Any) -> Any:
+        goes_on = lambda c: c[1] < 3 * x
+        return covector.while_loop(
+            lambda c: covector.pmax(np.where(goes_on(c), 1, 0), "i") > 0,
+            lambda c: (np.where(goes_on(c), 0.5 * c[0] + 0.1 * covector.psum(c[0], "i"), c[0]), c[1] + 1),
+            (x, 0),
+        )[0]
+
+    def plain(x: Any) -> Any:
+        y = x
+        for k in range(6):
+            y = np.where(k < 3 * x, 0.5 * y + 0.1 * np.sum(y), y)
+        return y
+
+    x = np.array([0.5, 1.0, 2.0])
+    lanes = covector.vmap(lane, axis_name="i")
+    want = covector.grad(lambda x: np.sum(plain(x) ** 2))(x)
+    for run in (lanes, covector.jit(lanes), covector.vmap(covector.jit(lane), axis_name="i")):
+        np.testing.assert_allclose(run(x), plain(x), rtol=1e-13)
+        np.testing.assert_allclose(covector.grad(lambda x, run=run: np.sum(run(x) ** 2))(x), want, rtol=1e-12)
+
+
+def test_collectives_over_lanes_of_an_outer_map() -> None:
+    """Lanes of the inner map run more or less often, those of the outer one equally often."""
+
+    def plain(c: Any, n: int) -> Any:
+        for _ in range(n):
+            c = 0.5 * c + 0.1 * np.sum(c)
+        return c
+
+    x, n = np.arange(6.0).reshape(2, 3), np.array([0, 3, 5])
+    lane = lambda x, n: covector.fori_loop(0, n, lambda i, c: 0.5 * c + 0.1 * covector.psum(c, "i"), x)
+    lanes = covector.vmap(covector.vmap(lane), in_axes=(0, None), axis_name="i")
+    want = np.stack([plain(x[:, j], n[j]) for j in range(3)], axis=1)
+    np.testing.assert_allclose(covector.jit(lanes)(x, n), want, rtol=1e-13)
+    with pytest.raises(ConcretizationError, match="different number of steps"):
+        lanes(x, n)
+
+
+def test_lanes_run_side_by_side_in_plain_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten thousand of them make as many operations as one that runs as often as the longest."""
+
+    def root(a: Any) -> Any:
+        return covector.while_loop(lambda x: np.abs(x**3 - a) > 1e-12 * a, lambda x: x - (x - a / x**2) / 3, 1.1 * a)
+
+    calls: list[int] = []
+    original = loop._Body.run
+    monkeypatch.setattr(loop._Body, "run", lambda self, given: calls.append(1) or original(self, given))
+    counts = []
+    for a in (np.array([1.0, 1000.0]), np.linspace(1.0, 1000.0, 10_000)):
+        calls.clear()
+        np.testing.assert_allclose(covector.vmap(covector.grad(root))(a), a ** (-2 / 3) / 3, rtol=1e-6)
+        counts.append(len(calls))
+    assert 0 < counts[1] < 2 * counts[0] < 300

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from covector.control.accumulation import accumulated
 from covector.control.capacity import FIRST, CapacityError, capacity_of, enlarge, tag_of, with_capacities
 from covector.control.loop import Operands, bind_loop, loop_p
 from covector.control.loop_split import Split
-from covector.core.graph import Graph, record
+from covector.core.graph import Graph, Var, record
 from covector.core.values import Aval
 
 REAL = Aval((), np.dtype(float))
@@ -69,6 +71,12 @@ def test_of_an_array_that_is_written_to_elements_are_kept() -> None:
 
     made = split(step, 1, 1, [REAL, Aval((1000,), np.dtype(float))])
     assert all(v.size == 1 for v in made.kept)
+
+
+def test_what_is_read_from_a_constant_is_read_again() -> None:
+    table, places = Aval((1000,), np.dtype(float)), Aval((), np.dtype(np.int64))
+    made = split(lambda i, w, c, j: [np.tanh(c * w[j]) + np.exp(w[j + i])], 1, 1, [table, REAL, places])
+    assert [v.dtype.kind for v in made.kept] == ["f"]  # the carry
 
 
 # --- sums in place ----------------------------------------------------------------------------------------------------
@@ -136,6 +144,28 @@ def test_sums_in_place_are_the_sums(term: Any) -> None:
         covector.grad(fun, argnums=(0, 1))(x, c), covector.grad(plain, argnums=(0, 1))(x, c), strict=True
     ):
         np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
+@pytest.mark.parametrize("element", [False, True])
+def test_sums_of_inner_loops_go_on_from_those_of_the_outer_loop(element: bool) -> None:
+    def inner(w: Any, c: Any, x: Any) -> Any:
+        step = lambda i, s: np.sin(s * (w[7 * i + 3] if element else np.sum(np.sin(w * s))) + x) * np.cos(w[i])
+        return covector.fori_loop(0, 4, step, c)
+
+    def fun(w: Any, xs: Any) -> Any:
+        return covector.scan(lambda c, x: (inner(w, c, x) + 0.1 * inner(w, x, c), None), 0.3, xs)[0]
+
+    w, xs = draw(30), draw(5)
+    graph = covector.make_graph(covector.grad(fun))(w, xs)
+    backward = [eq for eq in graph.equations if eq.primitive is loop_p][-1].params["body"]
+    loops = [eq for eq in backward.equations if eq.primitive is loop_p]
+    starts = [x for eq in loops for x in eq.inputs[eq.params["constants"] :] if getattr(x, "shape", ()) == (30,)]
+    assert len(starts) == 2
+    assert all(type(x) is Var for x in starts)  # no zeros to begin with
+    assert not any(eq.primitive.name == "add" and eq.outputs[0].shape == (30,) for eq in backward.equations)
+    want = covector.grad(fun)(w, xs)
+    np.testing.assert_allclose(covector.jit(covector.grad(fun))(w, xs), want, rtol=1e-11, atol=1e-14)
+    np.testing.assert_allclose(graph.run(w, xs)[0], want, rtol=1e-11, atol=1e-14)
 
 
 def test_a_total_that_is_used_otherwise_is_left_alone() -> None:
@@ -225,6 +255,14 @@ def test_a_guarded_program_makes_room() -> None:
         np.testing.assert_allclose(compiled(a, x), covector.grad(fun, argnums=(0, 1))(a, x), rtol=1e-9)
 
 
+@pytest.mark.parametrize("checked", [False, True])
+def test_bound_programs_make_room(checked: bool) -> None:
+    compiled = covector.jit(covector.grad(lambda a, x: np.cos(doubling(a, x))))
+    bound = compiled.lower(1.9, 1.0).compile() if checked else compiled.bind(1.9, 1.0)
+    for a in (1.9, 1.0009, 1.00041, 1.9):
+        np.testing.assert_allclose(bound(a, 1.0), np.sin(-doubling(a, 1.0)) * covector.grad(doubling)(a, 1.0), rtol=1e-9)
+
+
 def test_loops_of_unknown_length_in_steps_make_room() -> None:
     def fun(a: Any, xs: Any) -> Any:
         return covector.scan(lambda c, x: (np.sin(c + doubling(a, x)), None), 0.0, xs)[0]
@@ -236,6 +274,29 @@ def test_loops_of_unknown_length_in_steps_make_room() -> None:
     body = record(lambda i, a, c, x: [np.sin(c + doubling(a, x))], [INDEX, REAL, REAL, REAL], "loop")
     loop = lambda a: loop_p(a, 0.0, xs, body=body, constants=1, carries=1, length=3, reverse=False)[0]
     np.testing.assert_allclose(covector.grad(loop)(1.0021), covector.grad(fun)(1.0021, xs), rtol=1e-8)
+
+
+_MEMORY = """
+import resource
+import numpy as np
+import covector
+from covector.control import capacity
+capacity.FIRST = 1 << 23
+def fun(x, n):
+    return covector.while_loop(lambda c: c[1] < n, lambda c: (np.sin(c[0]) + 0.4 * c[0], c[1] + 1), (x, 0))[0]
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+slope = covector.jit(covector.grad(fun))
+slope(0.5, 5)
+before = peak()
+slope(0.5, 1_000_000)
+print(peak() - before)
+"""
+
+
+def test_room_that_is_not_needed_takes_no_memory() -> None:
+    """There is room for 8 million steps, 67 MB; a million of them write 8 MB."""
+    done = subprocess.run([sys.executable, "-c", _MEMORY], capture_output=True, text=True, timeout=120)
+    assert float(done.stdout) < 20.0, done.stderr
 
 
 # --- linear programs --------------------------------------------------------------------------------------------------

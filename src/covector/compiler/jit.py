@@ -16,7 +16,7 @@ from .tracing.fast import fast_call
 from .tracing.inspection import Bound, CompileReport, Lowered
 from .tracing.libraries import is_numpys
 from .tracing.signature import Arguments, Static, parameters
-from .tracing.specialise import MISMATCH
+from .tracing.specialise import MISMATCH, Specialisation
 from .tracing.variants import CacheInfo, Found, UncachedError, Variants
 
 __all__ = ["JitFunction", "jit"]
@@ -132,8 +132,11 @@ class JitFunction:
 
     def _found(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         given = Arguments(self._static, args, kwargs)
+        return self._find(given), given
+
+    def _find(self, given: Arguments) -> Any:
         try:
-            return self._variants.find(given)[0], given
+            return self._variants.find(given)[0]
         except UncachedError as error:
             if error.raised and error.__cause__ is not None:
                 raise error.__cause__ from None
@@ -145,7 +148,12 @@ class JitFunction:
     def _bound(self, found: Any, given: Arguments, checked: bool) -> Bound:
         environment, fun, fixed = found.environment, self.__wrapped__, given.fixed
         read = (lambda: environment.read(fun, fixed)) if environment.active else None
-        return Bound(found.specialisation, given, self._static, read, checked)
+
+        def again(outgrown: Specialisation, error: CapacityError) -> Specialisation:
+            self._variants.outgrow(outgrown, error)
+            return self._find(given).specialisation  # type: ignore[no-any-return]
+
+        return Bound(found.specialisation, given, self._static, read, again, checked)
 
     def compile_report(self) -> CompileReport:
         """Return how long each stage of each compilation took."""

@@ -2,12 +2,15 @@
 
 A body that reads an element of an array, ``a[i]``, gives as cotangent an array of zeros but for that element. Adding
 it to what has been summed up would touch all of the array in every iteration; here only the element is added to.
+A loop in the body that sums up from zero starts from what has been summed up instead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from ..core.graph import Equation, Graph, Var
 from ..core.primitive import PRIMITIVES
@@ -44,15 +47,23 @@ class _Accumulation:
             if type(x) is Var:
                 self.uses[x.index] = self.uses.get(x.index, 0) + 1
         self.removed: set[int] = set()
+        self.starts: dict[int, dict[int, Any]] = {}
+        """By the number of a loop, inputs that it is given in place of zeros."""
 
     def made(self, totals: Sequence[tuple[Var, int]]) -> Graph:
         """The new program."""
-        ends = [(total, place, self._terms(self.out.outputs[place], total)) for total, place in totals]
+        ends = []
+        for total, place in totals:
+            terms = self._terms(self.out.outputs[place], total)
+            ends.append((total if terms is None else self._start_loops(total, terms), place, terms))
         sums = self._sums()
         for k, eq in enumerate(self.graph.equations):
             if k in sums:
                 self._add(*sums[k], eq.outputs[0])
             elif k not in self.removed:
+                if k in self.starts:
+                    inputs = [self.starts[k].get(i, x) for i, x in enumerate(eq.inputs)]
+                    eq = Equation(eq.primitive, inputs, eq.params, eq.outputs)
                 self.out.equations.append(eq)
         for total, place, terms in ends:
             if terms is not None:
@@ -94,6 +105,24 @@ class _Accumulation:
         self.removed |= gone
         return found
 
+    def _start_loops(self, total: Var, terms: list[Any]) -> Any:
+        """Take those of the terms out that loops have summed up from zero, which now start from `total`; its new name.
+
+        With several of them each starts from what the one before has left.
+        """
+        found = []
+        for x in terms:
+            k = self._only(x, total.aval)
+            if k is not None:
+                at = _sums_from_zero(self.graph.equations[k], x)
+                if at is not None:
+                    found.append((k, at, x))
+        for k, at, x in sorted(found, key=lambda each: each[:2]):
+            self.starts.setdefault(k, {})[at] = total
+            total = x
+            terms[:] = [y for y in terms if y is not x]
+        return total
+
     def _sums(self) -> dict[int, tuple[Any, Equation]]:
         """The remaining sums of something and scattered values, by the number of their equation."""
         found = {}
@@ -129,6 +158,76 @@ class _Accumulation:
 
 
 _SCATTERS = (scatter_p, unslice_p)
+
+
+def _sums_from_zero(eq: Equation, x: Var) -> int | None:
+    """The place among the inputs of a loop from which its output `x` is summed up, if there are zeros; None if not."""
+    if eq.primitive.name != "loop":
+        return None
+    k = next(i for i, v in enumerate(eq.outputs) if v is x)
+    at = int(eq.params.get("counted", False)) + eq.params["constants"] + k
+    if k >= eq.params["carries"] or type(eq.inputs[at]) is Var or np.any(eq.inputs[at]):
+        return None
+    return at if _loop_accumulates(eq, k) else None
+
+
+def _loop_accumulates(eq: Equation, k: int) -> bool:
+    """Whether a loop returns carry `k` as it was at first plus something."""
+    body: Graph = eq.params["body"]
+    cond: Graph | None = eq.params.get("cond")
+    at = 1 + eq.params["constants"] + k
+    if cond is not None:
+        asked = cond.inputs[at]
+        if any(y is asked for y in [*cond.outputs, *[y for other in cond.equations for y in other.inputs]]):
+            return False
+    return "checkpoint" not in eq.params and _accumulates(body, body.inputs[at], k)
+
+
+def _accumulates(graph: Graph, x: Any, k: int) -> bool:
+    """Whether output `k` of the program is the variable `x` plus something that does not depend on it."""
+    while True:
+        users = [eq for eq in graph.equations if any(y is x for y in eq.inputs)]
+        returned = sum(y is x for y in graph.outputs)
+        if not users:
+            return returned == 1 and graph.outputs[k] is x
+        if returned:
+            return False
+        if len(users) == 2:
+            x = _added_in_place(graph, users, x)
+        else:
+            x = _added(users[0], x)
+        if x is None:
+            return False
+
+
+def _added(eq: Equation, x: Any) -> Any:
+    """What is the sum of `x` and something in its only use; None if none is."""
+    places = [i for i, y in enumerate(eq.inputs) if y is x]
+    if len(places) != 1:
+        return None
+    if (eq.primitive.name == "add" and eq.outputs[0].aval == x.aval) or (eq.primitive is add_at_p and places == [0]):
+        return eq.outputs[0]
+    if eq.primitive.name == "loop":
+        k = places[0] - int(eq.params.get("counted", False)) - eq.params["constants"]
+        if 0 <= k < eq.params["carries"] and _loop_accumulates(eq, k):
+            return eq.outputs[k]
+    return None
+
+
+def _added_in_place(graph: Graph, users: Sequence[Equation], x: Any) -> Any:
+    """What `x` becomes where something is added to a part of it: read, changed and written back; None if it is not."""
+    read, write = users
+    if read.primitive is not read_p or write.primitive is not write_p or write.inputs[0] is not x:
+        return None
+    if read.params["index"] != write.params["index"] or write.inputs[1] is x:
+        return None
+    old, new = read.outputs[0], write.inputs[1]
+    uses = [eq for eq in graph.equations if any(y is old for y in eq.inputs)]
+    if len(uses) != 1 or any(y is old for y in graph.outputs) or uses[0].primitive.name != "add":
+        return None
+    others = sum(y is new for eq in graph.equations for y in eq.inputs) + sum(y is new for y in graph.outputs)
+    alone = sum(y is old for y in uses[0].inputs) == 1 and uses[0].outputs[0] is new and others == 1
+    return write.outputs[0] if alone else None
 
 
 def _aval(x: Any) -> Aval:

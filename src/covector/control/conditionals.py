@@ -220,13 +220,14 @@ def _recorded(
     bodies = [record_body(lambda *xs, f=f: f(*tree.unflatten(treedef, xs)), avals, name, function=f) for f in functions]
     for body, place in zip(bodies[1:], names[1:], strict=True):
         _check_agreement(name, bodies[0], names[0], body, place)
-    # What two functions close over they share.
+    # What two functions close over they share; each has an input of its own for what it reaches by two handles.
     captured: list[Any] = []
     sources: list[list[int]] = []
     for body in bodies:
         own = list(range(len(leaves)))
         for x in body.captured:
-            at = next((i for i, y in enumerate(captured) if _is_same(x, y)), len(captured))
+            new = [(i, y) for i, y in enumerate(captured) if len(leaves) + i not in own]
+            at = next((i for i, y in new if _is_same(x, y)), len(captured))
             if at == len(captured):
                 captured.append(x)
             own.append(len(leaves) + at)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ConcretizationError
 from ..core.graph import Graph, record
 from ..core.programs import programs_in
 from ..core.values import Aval, aval_of, shape_of
@@ -42,8 +43,28 @@ def batch(trace: Any, args: Sequence[Any], mapped: Sequence[bool], params: dict[
             return found
     if trace.size == 0:
         return tuple(_of_none(params))
-    alone = is_recorded(args) and not any(a.name == trace.axis_name for a in axes_of(body))
-    return (_in_blocks if alone else _masked)(trace.size, trace.axis_name, values, lanes, params)
+    names = _names(params)
+    if trace.axis_name in names or (names and not is_recorded(args)):
+        raise _waiting(names)
+    form = _in_blocks if is_recorded(args) else _masked
+    return form(trace.size, trace.axis_name, values, lanes, params)
+
+
+def _names(params: dict[str, Any]) -> list[Any]:
+    """The names of the axes that collectives in the loop go over."""
+    graphs = [g for g in (params["body"], params["cond"]) if g is not None]
+    return list(dict.fromkeys(a.name for g in graphs for a in axes_of(g)))
+
+
+def _waiting(names: Sequence[Any]) -> ConcretizationError:
+    """The error where lanes would wait for what others will never contribute."""
+    over = ", ".join(map(repr, names))
+    return ConcretizationError(
+        f"under this vmap a loop makes a different number of steps in each example, and it has collectives over the "
+        f"axis {over}, to which examples that are done would have nothing to contribute; let all make the same number "
+        f"of steps, for instance with the condition covector.pmax(..., axis_name) > 0 in while_loop, and keep with "
+        f"np.where what is not to change any more"
+    )
 
 
 def _together(trace: Any, values: Operands, lanes: Operands, params: dict[str, Any]) -> tuple[Any, ...] | None:
@@ -277,7 +298,7 @@ def _cut(x: Any, size: int, blocks: int, width: int) -> Any:
 def _width(size: int, values: Operands, lanes: Operands, params: dict[str, Any]) -> int:
     """How many lanes to take at a time."""
     body: Graph = params["body"]
-    if _has_while(body):
+    if _has_while(body) or _names(params):
         return 1
     at = 1 + params["constants"]
     numbers = sum(v.size for v in body.inputs[at : at + params["carries"]])

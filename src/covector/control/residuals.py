@@ -34,9 +34,23 @@ _COSTS: dict[str, float] = {
 }
 """Per element of the result; what is in no table here is kept, elementwise functions for 20 where arrays are small."""
 
+_SHARED = 0.75
+"""What keeping an array costs that is made of nothing, because it may be kept for the sake of others too."""
 
-def _cost(eq: Equation) -> float | None:
+_PIECES = frozenset(("concat", "write", "unslice"))
+"""Which of several arrays an element is from depends on where it is: of few elements each is computed by itself."""
+
+_GATHER = 4.0
+"""Reading an element again at a place that values say, from an array that is there."""
+
+
+def _cost(eq: Equation, there: set[int]) -> float | None:
     """What one element of the result costs, None where it is not to be computed twice."""
+    if eq.primitive.name == "gather":
+        x = eq.inputs[0]
+        return _GATHER if type(x) is not Var or x.index in there else None
+    if eq.primitive.name in _PIECES:
+        return 1.0 if eq.outputs[0].size > _FEW else None
     cost = _COSTS.get(eq.primitive.name)
     if cost is None and eq.primitive.family == "elementwise" and not eq.primitive.multiple:
         return 20.0
@@ -115,8 +129,8 @@ def residuals(
     for i in sorted(needed.difference(kept)):
         more = _sources(i, made, costs, kept)
         # One array instead of several that it is made of, and rather than one that is larger.
-        # The inputs of a loop's body serve several of them.
-        size = sum(_bytes(made[j][1]) for j in more) - (more <= inputs)
+        # The inputs of a loop's body serve several of them, such as parts that are a little shorter.
+        size = sum(_bytes(made[j][1]) for j in more) * (_SHARED if more <= inputs else 1.0)
         if more and size >= _bytes(made[i][1]):
             more = {i}
         found += sorted(more)
@@ -132,7 +146,7 @@ def _costs(forward: Sequence[Equation], there: set[int]) -> dict[int, float | No
     """Per variable what computing it again costs per element; None where keeping it is better."""
     costs: dict[int, float | None] = {}
     for eq in forward:
-        own = _cost(eq)
+        own = _cost(eq, there)
         for v in eq.outputs:
             if v.index in there:
                 costs[v.index] = 0.0

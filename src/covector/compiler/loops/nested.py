@@ -30,7 +30,7 @@ __all__ = [
 ALIGN = 64
 HEAD = 2 * ALIGN  # bytes of the counter and of the answer of the condition, at the start of a loop's memory
 _NUMBER = Aval((), np.dtype(np.int64))
-_IN_REGISTERS = 1 << 12  # bytes of carries and rows up to which they have no memory of their own
+_IN_REGISTERS = 1 << 11  # bytes of carries and rows up to which they have no memory of their own
 
 
 def nested(lowered: Lowered, eq: Equation) -> Nested:

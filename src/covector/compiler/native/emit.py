@@ -12,15 +12,13 @@ from .. import math as functions
 from ..linalg import blas
 from ..linalg.gemm import write_dot
 from ..loops.definitions import Branch, Capacity, Check, Dot, Failure, Host, Lapack, Repeat, Scan, Update
-from ..loops.index import Index, Symbol
-from ..loops.kernels import Box, Kernel, Result, combine
-from ..loops.nodes import Complex
+from ..loops.kernels import Kernel
 from ..loops.plan import Place, Plan
-from ..loops.scope import Scope, strides_of
 from .branch import write_branch
 from .entry import entry_text, layout
 from .outline import call_nest
 from .repeat import write_repeat
+from .writes import write_scan, write_update
 
 __all__ = ["Module", "emit"]
 
@@ -100,20 +98,17 @@ class Module:
         return f"!{k}"
 
     def independent(self, rows: bool = False) -> tuple[str, str]:
-        """An access group, and the metadata of a loop whose accesses in it are independent."""
+        """An access group, and the metadata of a loop whose accesses in it are independent.
+
+        One over `rows` is not unrolled: it becomes a few instructions on vectors.
+        """
         k = len(self.metadata)
-        if rows:
-            self.metadata += [
-                f"!{k} = distinct !{{}}",
-                f'!{k + 1} = !{{!"llvm.loop.parallel_accesses", !{k}}}',
-                f'!{k + 2} = !{{!"llvm.loop.unroll.disable"}}',
-                f"!{k + 3} = distinct !{{!{k + 3}, !{k + 1}, !{k + 2}}}",
-            ]
-            return f"!{k}", f"!{k + 3}"
+        names = f"!{k + 2}, !{k + 1}, !{k + 3}" if rows else f"!{k + 2}, !{k + 1}"
         self.metadata += [
             f"!{k} = distinct !{{}}",
             f'!{k + 1} = !{{!"llvm.loop.parallel_accesses", !{k}}}',
-            f"!{k + 2} = distinct !{{!{k + 2}, !{k + 1}}}",
+            f"!{k + 2} = distinct !{{{names}}}",
+            *([f'!{k + 3} = !{{!"llvm.loop.unroll.disable"}}'] if rows else []),
         ]
         return f"!{k}", f"!{k + 2}"
 
@@ -184,9 +179,9 @@ class Function:
                 for box in boxes:
                     call_nest(self, box, math.prod(step.space), True)
             elif isinstance(step, Update):
-                self._update(step)
+                write_update(self, step)
             elif isinstance(step, Scan):
-                self._scan(step)
+                write_scan(self, step)
             elif isinstance(step, Host):
                 self._host(step)
             elif isinstance(step, Check):
@@ -210,60 +205,7 @@ class Function:
             self.name = self.module.kernels[text] = self.name or self.module.name("body")
             self.module.functions.append(f"define internal i64 {self.name}{text}")
 
-    # --- loops --------------------------------------------------------------------------------------------------------
-
-    def _scope(self, ranges: list[tuple[int, int]]) -> tuple[Scope, list[Symbol], list[Index]]:
-        fused = self.plan.fused
-        scope = Scope(fused.inline(None))
-        fused.enter(scope)
-        symbols = [Symbol(a, b) for a, b in ranges]
-        for k, s in enumerate(symbols):
-            scope.nodes.levels[s.number] = k + 1
-        return scope, symbols, [Index(0, ((s, 1),)) for s in symbols]
-
-    def _update(self, step: Update) -> None:
-        var = step.var
-        to = self.pointer(self.plan.places[var.index])
-        nbytes = var.size * var.dtype.itemsize
-        if step.old is None:
-            self.module.declared.add("declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
-            self.lines.append(f"call void @llvm.memset.p0.i64(ptr {to}, i8 0, i64 {nbytes}, i1 false)")
-        elif self.plan.places[step.old.index] != self.plan.places[var.index]:
-            self.copy(to, self.pointer(self.plan.places[step.old.index]), nbytes)
-        if 0 in step.extent:
-            return
-        scope, symbols, r = self._scope([(0, n - 1) for n in step.extent])
-        value = step.rule(*r)
-        offset = Index(0)
-        for i, s in zip(step.place(*r), strides_of(var.shape), strict=True):
-            offset = offset + (i * s if isinstance(i, Index) else int(i) * s)
-        if step.adds:
-            before = scope.load_at(var, offset)
-            for n in before if isinstance(before, Complex) else (before,):
-                n.level = len(symbols)  # also where the place is the same in every iteration
-            value = combine(scope.nodes, "add", before, value)
-        box = Box(symbols, scope.nodes, [Result(var, offset, value, None, len(symbols))])
-        call_nest(self, box, math.prod(step.extent), step.distinct and not step.adds)
-
-    def _scan(self, step: Scan) -> None:
-        var, axis = step.var, step.axis
-        n = var.shape[axis]
-        turn = lambda i: [*i[:axis], n - 1 - i[axis], *i[axis + 1 :]] if step.reverse else list(i)
-        offset = lambda i: sum([k * s for k, s in zip(i, strides_of(var.shape), strict=True)], Index(0))
-        for first in (True, False):
-            at = (0, 0) if first else (1, n - 1)
-            if at[0] > at[1]:
-                continue
-            ranges = [at if k == axis else (0, m - 1) for k, m in enumerate(var.shape)]
-            scope, symbols, i = self._scope(ranges)
-            here = turn(i)
-            if first:
-                value = step.first(*here)
-            else:
-                before = [*i[:axis], i[axis] - 1, *i[axis + 1 :]]
-                value = step.step(scope.load_at(var, offset(turn(before))), *here)
-            box = Box(symbols, scope.nodes, [Result(var, offset(here), value, None, len(symbols))])
-            call_nest(self, box, var.size, False)
+    # --- parts -------------------------------------------------------------------------------------------------------
 
     def clamped(self, x: str, high: int | None) -> str:
         """An integer brought into the range from 0 to `high`, if there is an upper end."""

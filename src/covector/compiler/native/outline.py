@@ -18,6 +18,7 @@ _WORTH = 150_000  # operations from which threads bring more than they cost
 _PART = 40_000  # operations that a thread does before it looks for more
 _PARTS = 64  # parts at most
 _RARE = 1 << 20
+_VECTORS = (4, 8, 16)  # lengths of rows of small matrices that are vectors
 _CALL = 15  # operations that a mathematical function counts as
 
 
@@ -111,11 +112,11 @@ class _Outline:
         return name
 
     def _rows(self) -> bool:
-        """Whether the innermost loop, in a loop around the program, is as long as a vector."""
+        """Whether the innermost loop of a nest that becomes part of the loop around it is over vectors."""
         if not (self.f.again and self.f.plan.small) or len(self.box.symbols) < 2:
             return False
         last = self.box.symbols[-1]
-        return last.high - last.low + 1 in (4, 8, 16)
+        return last.high - last.low + 1 in _VECTORS
 
     # --- threads ------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ...control.capacity import CapacityError
 from ...core import tree
 from ...core.graph import Graph
 from ...core.values import dtype_of, shape_of
@@ -20,10 +21,11 @@ class Bound:
     """A compiled function for arguments of one structure, with one set of dtypes and shapes.
 
     Arrays of another dtype or shape are refused. Nothing else is checked: what Python asked for (``if``, ``int()``) is
-    taken to have the same answers. What the function closes over is read anew at every call.
+    taken to have the same answers. What the function closes over is read anew at every call. Where a loop makes more
+    iterations than there is room for, the function is recorded once more.
     """
 
-    __slots__ = ("_checked", "_given", "_places", "_read", "_specialisation", "_static", "_treedef")
+    __slots__ = ("_again", "_checked", "_given", "_places", "_read", "_specialisation", "_static", "_treedef")
 
     def __init__(
         self,
@@ -31,8 +33,10 @@ class Bound:
         given: Arguments,
         static: Static,
         read: Callable[[], Any] | None,
+        again: Callable[[Specialisation, CapacityError], Specialisation],
         checked: bool = False,
     ) -> None:
+        self._again = again
         self._specialisation = specialisation
         self._given = given
         self._static = static
@@ -51,7 +55,18 @@ class Bound:
         hidden: Any = () if self._read is None else self._read()
         if type(hidden) is int:
             raise TypeError(f"what {self!r} reaches besides its arguments has changed; bind it again")
-        return self._specialisation.force([plain_leaf(x) for x in leaves], hidden)
+        try:
+            return self._specialisation.force([plain_leaf(x) for x in leaves], hidden)
+        except CapacityError as error:
+            self._make_room(error)
+        return self(*args, **kwargs)
+
+    def _make_room(self, error: CapacityError) -> None:
+        """Have the function recorded again, after a loop had no room for all that it has to keep."""
+        before = self._specialisation
+        self._specialisation = self._again(before, error)
+        if self._specialisation is before:
+            raise error
 
     def _call_checked(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         given = Arguments(self._static, args, kwargs)
@@ -61,7 +76,11 @@ class Bound:
                 f"{self!r} was called with arguments of other structure, dtypes, shapes or static values: got "
                 f"{', '.join(f'{dtype_of(x)}{list(shape_of(x))}' for x in given.leaves)}; call the jitted function"
             )
-        out = self._specialisation.run([plain_leaf(x) for x in given.leaves], hidden)
+        try:
+            out = self._specialisation.run([plain_leaf(x) for x in given.leaves], hidden)
+        except CapacityError as error:
+            self._make_room(error)
+            return self._call_checked(args, kwargs)
         if out is MISMATCH:
             raise TypeError(
                 f"{self!r} was recorded for other values: {self._specialisation.guards}; call the jitted function"

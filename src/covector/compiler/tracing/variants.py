@@ -160,12 +160,12 @@ class Variants:
             except CapacityError as error:
                 if error.program is None:
                     raise
-                enlarge(error)
-                self._outgrow(error.program)
+                self.outgrow(error.program, error)
         return self._call(given)
 
-    def _outgrow(self, spec: Specialisation) -> None:
-        """Forget a program in which a loop has too little room."""
+    def outgrow(self, spec: Specialisation, error: CapacityError) -> None:
+        """Forget a program in which a loop has too little room, and make more in those to come."""
+        enlarge(error)
         with self._lock:
             for environment in [e for group in self._groups.values() for e in group]:
                 for key, bucket in list(environment.table.items()):

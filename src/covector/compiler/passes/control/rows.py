@@ -10,13 +10,16 @@ import numpy as np
 from ....core.graph import Equation, Var
 from ....core.values import Aval
 from ..algebra import is_elementwise
-from .costs import is_total
+from .costs import is_total, nbytes
 from .parts import Loop
 
 if TYPE_CHECKING:
     from ..simplify import Builder
 
-__all__ = ["Rows", "can_move", "matrix_of"]
+__all__ = ["Rows", "can_move", "matrix_of", "room_in"]
+
+_LITTLE = 1 << 21
+"""Bytes that stay in a processor's caches, more or less."""
 
 _COUNTED = 1 << 16
 """Iterations up to which their numbers are stored as an array."""
@@ -38,6 +41,18 @@ def matrix_of(eq: Equation, fixed: Container[int]) -> Any:
         return None
     constant = [x for x in eq.inputs if x.index in fixed]
     return constant[0] if len(constant) == 1 and len(constant[0].shape) == 2 else None
+
+
+def room_in(loop: Loop, there: int | None = None) -> int:
+    """The bytes per iteration that arrays may take which the loop does without as it is.
+
+    As many as are `there`, or else twice those of its sequences and stacks, which are often not needed then themselves;
+    in any case what is little in all.
+    """
+    assert loop.length
+    if there is None:
+        there = 2 * (sum(nbytes(g.var) for g in loop.sequences) + sum(nbytes(s.element) for s in loop.stacks))
+    return max(there, _LITTLE // loop.length)
 
 
 _ALONG: dict[str, Callable[[int, dict[str, Any]], dict[str, Any]]] = {

@@ -3,9 +3,8 @@
 A processor computes eight exponentials in little more time than one. In a loop whose iterations wait for each other
 there is one per iteration; where it depends on the elements of sequences alone it can be taken of all of them at once
 before the loop, and where only stacked values depend on it, after the loop. In the same way many products of a constant
-matrix with a vector become one product of matrices. Arrays that this makes are held to what
-there is anyway: per iteration no more bytes are added before the loop than twice those of its sequences and stacks,
-which are often not needed then themselves, and after it no more than there were.
+matrix with a vector become one product of matrices. Arrays that this makes are held to what there is anyway, see
+`rows.room_in`.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from ....core.graph import Equation, Var
 from ....core.values import Aval
 from .costs import TRANSCENDENTAL, nbytes
 from .parts import Given, Loop, Stack, program
-from .rows import Rows, can_move, matrix_of
+from .rows import Rows, can_move, matrix_of, room_in
 
 if TYPE_CHECKING:
     from ..simplify import Builder
@@ -78,7 +77,7 @@ def _before(b: Builder, loop: Loop) -> None:
         there.add(out)
         varies.add(out)
         free[out] = eq
-    room = 2 * (sum(nbytes(g.var) for g in loop.sequences) + sum(nbytes(s.element) for s in loop.stacks))
+    room = room_in(loop)
     roots: set[int] = set()
     for out in [out for out, eq in free.items() if _pays(eq, rows.fixed)][:_MOST]:
         if sum(map(nbytes, _edge(loop, _made_of(roots | {out}, free)))) <= room:
@@ -149,7 +148,7 @@ def _after(b: Builder, loop: Loop, known: dict[int, Any]) -> None:
             if x.index not in made and x.index not in rows.fixed and x.index not in rows.arrays:
                 edge.setdefault(x.index, x)
     new = [v for i, v in edge.items() if i not in there]
-    if sum(map(nbytes, new)) > sum(nbytes(s.element) for s in old):
+    if sum(map(nbytes, new)) > room_in(loop, sum(nbytes(s.element) for s in old)):
         return
     stacks = [Stack(v, b.variable(Aval((rows.length, *v.shape), v.dtype))) for v in new]
     loop.stacks = kept + stacks

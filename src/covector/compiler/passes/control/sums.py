@@ -1,9 +1,8 @@
 """Sums of outer products over the iterations of a loop, as one product of matrices behind it.
 
 The cotangent of a matrix that multiplies vectors is such a sum. In the loop the whole matrix is read and written in
-every iteration; behind it the vectors of all iterations are the factors of one product. They are stacked for that,
-which is done where an iteration stacks no more than twice what there is in sequences and stacks. The order of summation
-changes.
+every iteration; behind it the vectors of all iterations are the factors of one product. They are stacked for that, as
+far as `rows.room_in` allows. The order of summation changes.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from ....core.graph import Equation, Var
 from ....core.values import Aval
 from .costs import nbytes
 from .parts import Carry, Loop, Stack
-from .rows import Rows
+from .rows import Rows, room_in
 
 if TYPE_CHECKING:
     from ..simplify import Builder
@@ -37,7 +36,7 @@ def sum_behind(b: Builder, loop: Loop, known: dict[int, Any]) -> None:
         if type(x) is Var:
             uses[x.index] = uses.get(x.index, 0) + 1
     makers = {v.index: eq for eq in loop.body for v in eq.outputs}
-    room = 2 * (sum(nbytes(g.var) for g in loop.sequences) + sum(nbytes(s.element) for s in loop.stacks))
+    room = room_in(loop)
     stacked = {s.element.index: s for s in loop.stacks if type(s.element) is Var}
     rows = Rows(b, loop)
     before = len(loop.carries)
