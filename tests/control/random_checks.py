@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from control.random_programs import Program
 __all__ = ["MODES", "difference"]
 
 _LANES = 3
-_SLACK = {2: 1e3}
 
 Fun = Callable[..., Any]
 Wrap = Callable[[Fun], Fun]
@@ -65,16 +64,8 @@ def _pull(f: Fun) -> Fun:
     return pull
 
 
-def _push_of_grad(f: Fun) -> Fun:
-    return _push(_grad(f))
-
-
 def _grad_of_push(f: Fun) -> Fun:
     return _grad(lambda *a: _push(f)(*a)[1])
-
-
-def _grad_of_grad(f: Fun) -> Fun:
-    return _grad(_grad(f))
 
 
 def _linear(f: Fun) -> Fun:
@@ -93,52 +84,84 @@ def _graph(f: Fun) -> Fun:
     return lambda *a: cv.make_graph(f)(*a).run(*a)
 
 
-def _jit_inside(outer: Callable[[Fun], Fun]) -> Callable[[Fun], Fun]:
-    return lambda f: outer(cv.jit(f))
-
-
-def _jit_outside(inner: Callable[[Fun], Fun]) -> Callable[[Fun], Fun]:
-    return lambda f: cv.jit(inner(f))
-
-
 def _grad_of_vmap(f: Fun) -> Fun:
     """The gradient of the sum over lanes: lane by lane that of the lane."""
     return cv.grad(lambda *a: np.sum(cv.vmap(_total(f))(*a)), (0, 1, 2, 3))
 
 
-# What is done with our loops, what with plain ones, whether for a batch, the order of derivatives, compiled or not.
-MODES: dict[str, tuple[Callable[[Fun], Fun], Callable[[Fun], Fun], bool, int, bool]] = {
-    "value": (_value, _value, False, 0, False),
-    "jvp": (_push, _push, False, 1, False),
-    "vjp": (_pull, _pull, False, 1, False),
-    "jvp of grad": (_push_of_grad, _push_of_grad, False, 2, False),
-    "grad of jvp": (_grad_of_push, _grad_of_push, False, 2, False),
-    "grad of grad": (_grad_of_grad, _grad_of_grad, False, 2, False),
-    "linearize": (_linear, _push, False, 1, False),
-    "checkpoint": (_checkpointed, _grad, False, 1, False),
-    "make_graph": (_graph, _value, False, 0, False),
-    "vmap": (cv.vmap, _value, True, 0, False),
-    "vmap of grad": (lambda f: cv.vmap(_grad(f)), _grad, True, 1, False),
-    "vmap of jvp": (lambda f: cv.vmap(_push(f)), _push, True, 1, False),
-    "grad of vmap": (_grad_of_vmap, _grad, True, 1, False),
-    "jvp of vmap": (lambda f: _push(lambda *a: cv.vmap(f)(*a)), None, True, 1, False),  # type: ignore[dict-item]
-    "vmap of jvp of grad": (lambda f: cv.vmap(_push_of_grad(f)), _push_of_grad, True, 2, False),
-    "jvp of grad of vmap": (lambda f: _push(_grad_of_vmap(f)), None, True, 2, False),  # type: ignore[dict-item]
-    "jit": (cv.jit, _value, False, 0, True),
-    "jit of grad": (_jit_outside(_grad), _grad, False, 1, True),
-    "jit of jvp": (_jit_outside(_push), _push, False, 1, True),
-    "jit of vjp": (_jit_outside(_pull), _pull, False, 1, True),
-    "grad of jit": (_jit_inside(_grad), _grad, False, 1, True),
-    "jvp of jit": (_jit_inside(_push), _push, False, 1, True),
-    "jit of jvp of grad": (_jit_outside(_push_of_grad), _push_of_grad, False, 2, True),
-    "grad of grad of jit": (_jit_inside(_grad_of_grad), _grad_of_grad, False, 2, True),
-    "jit of vmap": (_jit_outside(cv.vmap), _value, True, 0, True),
-    "vmap of jit": (_jit_inside(cv.vmap), _value, True, 0, True),
-    "jit of vmap of grad": (_jit_outside(lambda f: cv.vmap(_grad(f))), _grad, True, 1, True),
-    "jit of grad of vmap": (_jit_outside(_grad_of_vmap), _grad, True, 1, True),
-    "vmap of grad of jit": (_jit_inside(lambda f: cv.vmap(_grad(f))), _grad, True, 1, True),
-    "jit of jvp of vmap": (lambda f: cv.jit(_push(lambda *a: cv.vmap(f)(*a))), None, True, 1, True),  # type: ignore[dict-item]
+class Mode(NamedTuple):
+    """A way to run a program.
+
+    Attributes
+    ----------
+    ours, plain : callable
+        What is done with the function that has our loops, and what with the one that has plain loops. Without `plain`
+        it is the same, of the function that runs lane by lane.
+    batch : bool
+        Whether the arguments are those of several lanes; what `plain` returns is then made lane by lane.
+    order : int
+        How many derivatives are taken.
+    compiled : bool
+        Whether it is compiled.
+    """
+
+    ours: Wrap
+    plain: Wrap | None
+    batch: bool = False
+    order: int = 0
+    compiled: bool = False
+
+
+def _vmap(f: Fun) -> Fun:
+    return cv.vmap(f)
+
+
+def _then(*wraps: Wrap) -> Wrap:
+    """The first of the last of the function."""
+
+    def wrap(f: Fun) -> Fun:
+        for w in reversed(wraps):
+            f = w(f)
+        return f
+
+    return wrap
+
+
+_EAGER = {
+    "value": Mode(_value, _value),
+    "jvp": Mode(_push, _push, order=1),
+    "vjp": Mode(_pull, _pull, order=1),
+    "jvp of grad": Mode(_then(_push, _grad), _then(_push, _grad), order=2),
+    "grad of jvp": Mode(_grad_of_push, _grad_of_push, order=2),
+    "grad of grad": Mode(_then(_grad, _grad), _then(_grad, _grad), order=2),
+    "linearize": Mode(_linear, _push, order=1),
+    "checkpoint": Mode(_checkpointed, _grad, order=1),
+    "make_graph": Mode(_graph, _value),
+    "vmap": Mode(_vmap, _value, True),
+    "vmap of grad": Mode(_then(_vmap, _grad), _grad, True, 1),
+    "vmap of jvp": Mode(_then(_vmap, _push), _push, True, 1),
+    "grad of vmap": Mode(_grad_of_vmap, _grad, True, 1),
+    "jvp of vmap": Mode(_then(_push, _vmap), None, True, 1),
+    "vmap of jvp of grad": Mode(_then(_vmap, _push, _grad), _then(_push, _grad), True, 2),
+    "jvp of grad of vmap": Mode(_then(_push, _grad_of_vmap), None, True, 2),
 }
+_COMPILED = {
+    "jit": Mode(cv.jit, _value),
+    "jit of grad": Mode(_then(cv.jit, _grad), _grad, order=1),
+    "jit of jvp": Mode(_then(cv.jit, _push), _push, order=1),
+    "jit of vjp": Mode(_then(cv.jit, _pull), _pull, order=1),
+    "grad of jit": Mode(_then(_grad, cv.jit), _grad, order=1),
+    "jvp of jit": Mode(_then(_push, cv.jit), _push, order=1),
+    "jit of jvp of grad": Mode(_then(cv.jit, _push, _grad), _then(_push, _grad), order=2),
+    "grad of grad of jit": Mode(_then(_grad, _grad, cv.jit), _then(_grad, _grad), order=2),
+    "jit of vmap": Mode(_then(cv.jit, _vmap), _value, True),
+    "vmap of jit": Mode(_then(_vmap, cv.jit), _value, True),
+    "jit of vmap of grad": Mode(_then(cv.jit, _vmap, _grad), _grad, True, 1),
+    "jit of grad of vmap": Mode(_then(cv.jit, _grad_of_vmap), _grad, True, 1),
+    "vmap of grad of jit": Mode(_then(_vmap, _grad, cv.jit), _grad, True, 1),
+    "jit of jvp of vmap": Mode(_then(cv.jit, _push, _vmap), None, True, 1),
+}
+MODES = {**_EAGER, **{name: mode._replace(compiled=True) for name, mode in _COMPILED.items()}}
 
 
 def _by_lanes(mode: str) -> Callable[[Fun], Fun]:

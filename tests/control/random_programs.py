@@ -7,18 +7,16 @@ What it computes stays bounded.
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Program", "random_program", "smaller"]
+__all__ = ["Program", "random_program"]
 
 _Shape = tuple[int, ...]
-_ANY, _ROW = "...", (3,)
-_UNARY = ("np.sin(X)", "np.cos(X)", "np.tanh(X)", "np.arctan(X)", "np.exp(-X * X)", "X * 0.7", "-X", "X / (2.0 + X * X)")
-_COMPLEX_UNARY = ("np.sin(X)", "np.cos(0.5 * X)", "np.conj(X)", "X * 0.7j", "-X", "np.exp(0.3j * X)", "X.real + 0.5 * X")
+_UNARY = ("np.sin(X)", "np.cos(X)", "np.tanh(X)", "np.arctan(X)", "np.exp(-X * X)", "X * 0.7", "X / (2.0 + X * X)")
+_COMPLEX_UNARY = ("np.sin(X)", "np.cos(0.5 * X)", "np.conj(X)", "X * 0.7j", "-X", "np.exp(0.3j * X)", "X.real + X")
 _BINARY = ("X + 0.5 * Y", "X * Y", "X - Y", "np.where(COND, X, Y)", "X * S", "X + S", "0.4 * X * Y + Y")
 _REAL_BINARY = ("np.maximum(X, Y)", "np.hypot(X, Y + 2.0)", "np.arctan2(X, 3.0 + Y)", "np.clip(X, -0.5, 0.8)")
 _MADE: dict[_Shape, tuple[str, ...]] = {
@@ -29,7 +27,7 @@ _MADE: dict[_Shape, tuple[str, ...]] = {
     + ("L.take(M33, INT % 3, axis=0)", "np.diagonal(M33) * 1.0", "np.sum(M33, axis=0) * 0.3"),
     (3, 3): ("np.outer(X3, Y3)", "M33 @ N33 * 0.3", "M33.T", "np.linalg.inv(0.1 * M33 + 3.0 * EYE)", "M33 * X3")
     + ("np.stack([X3, Y3, X3])", "M33[::-1] + X3[:, None]", "np.where(INT > 2, M33, N33)"),
-    (5,): ("np.concatenate([X3, Y3[:2]])", "X5[::-1]", "np.cumsum(X5) * 0.3", "X5 * np.arange(5.0).astype(x.real.dtype)")
+    (5,): ("np.concatenate([X3, Y3[:2]])", "X5[::-1]", "np.cumsum(X5) * 0.3", "X5 * X5[2]")
     + ("np.roll(X5, 2)", "np.where(np.arange(5) < INT, X5, Y5)"),
 }
 _INTS = ("INT + 1", "(INT * 2 + 1) % 5", "np.where(COND, 1, 2)", "(INT + INT) % 4", "COND.astype(np.int64)")
@@ -171,9 +169,7 @@ class _Author:
     def statement(self, level: int) -> None:
         if self.budget > 0 and level < 3 and self.chance(0.6 if level == 0 else 0.3):
             self.budget -= 1
-            self.one(
-                *[_scan] * 4, *[_fori] * 2, *[_while] * 3, *[_cond] * 3, _switch, _map, _associative, _wrapped
-            )(self, level)
+            self.one(*_LOOPS)(self, level)
         elif self.chance(0.3):
             self.written()
         else:
@@ -276,9 +272,10 @@ class _State:
 def _scan(a: _Author, level: int) -> None:
     state = _State(a)
     source, element, n = a.one(
-        ("V", (), 5), ("V", (), 5), ("M", (3,), 3), ("M", (3,), 3), ("V[:0]", (), 0), ("None", None, 4), ("V[:1]", (), 1),
-        ("{'e': V, 'g': np.arange(5)}", (), 5), ("(M, M)", (3,), 3),
-    )  # fmt: skip
+        *[("V", (), 5), ("M", (3,), 3)] * 2,
+        *[("V[:0]", (), 0), ("V[:1]", (), 1), ("None", None, 4)],
+        *[("{'e': V, 'g': np.arange(5)}", (), 5), ("(M, M)", (3,), 3)],
+    )
     text = source.replace("V", a.expression((5,), 1)).replace("M", a.expression((3, 3), 1))
     results = a.one((), (), (3,), None)
     e = a.new("e")
@@ -328,7 +325,7 @@ def _fori(a: _Author, level: int) -> None:
     lower = a.one("0", "0", "1", f"{a.integer()} % 3", "-2")
     upper = a.one("3", "4", "0", f"{a.integer()} % 5", f"1 + {a.integer()} % 4")
     last = a.new("t")
-    options = a.one("", "", "", ", checkpoint='sqrt'", ", checkpoint=1")
+    options = a.one("", "", "", ", checkpoint='sqrt'")
     a.write(f"{last} = L.fori_loop({lower}, {upper}, {f}, {state.first}{options})")
     state.unpack(a, last)
 
@@ -347,7 +344,7 @@ def _while(a: _Author, level: int) -> None:
     g = a.function("c", 3, lambda: asked.extend(state.unpack(a, "c")), end)
     a.budget = budget
     last = a.new("t")
-    options = a.one("", "", "", ", checkpoint='sqrt'", ", checkpoint=2")
+    options = a.one("", "", "", ", checkpoint='sqrt'")
     a.write(f"{last} = L.while_loop({g}, {f}, {state.first}{options})")
     state.unpack(a, last)
 
@@ -420,6 +417,9 @@ def _wrapped(a: _Author, level: int) -> None:
     a.have(name, (3, 3) if how == "vmap" else shape)
 
 
+_LOOPS = [*[_scan] * 4, *[_fori] * 2, *[_while] * 3, *[_cond] * 3, _switch, _map, _associative, _wrapped]
+
+
 def random_program(seed: int) -> Program:
     """Return the program that belongs to the seed."""
     a = _Author(seed)
@@ -431,57 +431,3 @@ def random_program(seed: int) -> Program:
     chosen = [n.text for n in floats if a.chance(0.4)] or [floats[-1].text]
     a.write(f"return ({', '.join(chosen)},)")
     return Program(tuple(a.lines), a.dtype, seed)
-
-
-# --- smaller programs -------------------------------------------------------------------------------------------------
-
-
-def smaller(program: Program, fails: Callable[[Program], bool]) -> Program:
-    """Leave out and shorten lines as long as `fails` holds, which it does not for programs that do not run."""
-    changed = True
-    while changed:
-        changed = False
-        for lines in _variants(program.lines):
-            candidate = program._replace(lines=tuple(lines))
-            if fails(candidate):
-                program, changed = candidate, True
-                break
-    return program
-
-
-def _variants(lines: Sequence[str]) -> Iterator[list[str]]:
-    for i in reversed(range(len(lines))):
-        end = i + 1
-        while end < len(lines) and _depth(lines[end]) > _depth(lines[i]):
-            end += 1
-        if i + 1 < len(lines):
-            yield [*lines[:i], *lines[end:]]
-    for i, line in enumerate(lines):
-        for less in _shorter(line.strip()):
-            yield [*lines[:i], " " * _depth(line) + less, *lines[i + 1 :]]
-
-
-def _depth(line: str) -> int:
-    return len(line) - len(line.lstrip())
-
-
-def _shorter(line: str) -> Iterator[str]:
-    """The line with one expression replaced by one of its parts, or a keyword argument or tuple entry left out."""
-    try:
-        whole = ast.parse(line if not line.startswith(("def", "return")) else f"def f():\n {line}")
-    except SyntaxError:
-        return
-    for node in ast.walk(whole):
-        parts: list[Any] = []
-        if isinstance(node, ast.BinOp):
-            parts = [node.left, node.right]
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            parts = [x for x in node.args if not isinstance(x, ast.Constant)] if len(node.args) < 3 else node.args[1:]
-            if node.keywords and line.count(","):
-                text = ast.unparse(node)
-                yield ast.unparse(whole).replace(text, ast.unparse(ast.Call(node.func, node.args, []))).partition("f():\n    ")[2] or ast.unparse(whole).replace(text, ast.unparse(ast.Call(node.func, node.args, [])))
-        elif isinstance(node, ast.UnaryOp):
-            parts = [node.operand]
-        for p in parts:
-            text = ast.unparse(whole).replace(ast.unparse(node), ast.unparse(p), 1)
-            yield text.partition("f():\n    ")[2] or text

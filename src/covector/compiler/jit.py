@@ -151,7 +151,7 @@ class JitFunction:
 
         def again(outgrown: Specialisation, error: CapacityError) -> Specialisation:
             self._variants.outgrow(outgrown, error)
-            return self._find(given).specialisation  # type: ignore[no-any-return]
+            return self._find(given).specialisation
 
         return Bound(found.specialisation, given, self._static, read, again, checked)
 

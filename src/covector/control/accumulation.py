@@ -84,7 +84,8 @@ class _Accumulation:
         """What is added to `total` in `x`: values, or equations that scatter; None if `total` is used otherwise."""
         if self.uses.get(total.index) != 1:
             return None
-        left, found, gone, seen = [x], [], set(), False
+        left, found, seen = [x], [], False
+        gone: set[Any] = set()
         while left:
             y = left.pop()
             if y is total:

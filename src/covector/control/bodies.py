@@ -189,9 +189,7 @@ class BodyTrace(GraphTrace):
 
     def own(self, x: Tracer) -> Tracer:
         """The copy `x`, made by the function."""
-        x = self.inside(x) if isinstance(x, BufferValue) else x
-        self.note(x)
-        return x
+        return self.inside(x) if isinstance(x, BufferValue) else x
 
     def check_write(self, x: Tracer) -> None:
         """Raise if `x`, which is about to be assigned to, comes from outside of the function."""
@@ -206,6 +204,7 @@ class BodyTrace(GraphTrace):
                 f"{x.dtype} that comes from outside of it, which would happen once and not in each call; {advice}, or "
                 f"assign to a copy"
             )
+        self.note(x)  # what is assigned may come from outside, and `x` then looks as if it did
 
     def _is_outside(self, x: Any) -> bool:
         if id(x) in self._made:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.buffer import plain_of
 from ..core.errors import ConcretizationError
 from ..core.graph import Equation, Graph, Var, record
 from ..core.programs import programs_in
@@ -142,7 +143,7 @@ def _on_lanes(trace: Any, operands: Sequence[Any], mapped: Sequence[bool], graph
 
 def _lanes_of(trace: Any, y: Any) -> Any:
     mine = isinstance(y, BatchTracer) and y._trace is trace
-    return y.value if mine else np.broadcast_to(y, (trace.size, *shape_of(y)))
+    return y.value if mine else np.broadcast_to(plain_of(y), (trace.size, *shape_of(y)))
 
 
 def _takes(index: Any, k: int, count: int) -> Any:

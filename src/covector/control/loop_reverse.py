@@ -36,7 +36,7 @@ def _run(args: Sequence[Any], params: dict[str, Any], wanted: Sequence[bool]) ->
     again = False
     if stacked and length is None:
         length, tag = _room(args, params)
-        again = tag is not None and not operands.sequences and is_better(split, length)
+        again = tag is not None and length is not None and not operands.sequences and is_better(split, length)
         stacked = [] if again else stacked
     starts = operands.carries if split.cond is None else [*operands.carries, np.int64(0)]
     out = bind_loop(

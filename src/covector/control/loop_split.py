@@ -86,7 +86,13 @@ class Split:
         self.backwards: dict[Any, Backward] = {}
 
     def __reduce__(self) -> Any:
-        params = {"body": self.body, "constants": self.constants, "carries": self.carries, "cond": self.cond, "length": self.length}
+        params = {
+            "body": self.body,
+            "constants": self.constants,
+            "carries": self.carries,
+            "cond": self.cond,
+            "length": self.length,
+        }
         return _split, (params, self.wanted[1:], capacities_in(self.tape.forward))
 
     def _places(self) -> list[_Place]:

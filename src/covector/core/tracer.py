@@ -46,9 +46,11 @@ def open_traces() -> Sequence[Trace]:
 
 def own(x: Tracer) -> Tracer:
     """Return the copy `x`, just made, as one to which the functions that are being recorded may write."""
-    for trace in open_traces():
-        if trace.encloses:
-            x = trace.own(x)  # type: ignore[attr-defined]
+    recording: list[Any] = [trace for trace in open_traces() if trace.encloses]
+    for trace in recording:
+        x = trace.own(x)
+    for trace in recording:
+        trace.note(x)
     return x
 
 

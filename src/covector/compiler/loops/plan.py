@@ -276,8 +276,9 @@ def _given(out: Plan, last: dict[int, int]) -> dict[int, int]:
     for o, i in out.pairs.items():
         kind, at = out.results[o]
         var = graph.inputs[i]
-        unique = [r for r in out.results if r == ("in", i)] == [] and out.results.count((kind, at)) == 1
-        if kind == "out" and unique and var.index in last:
+        if kind != "out" or var.index not in last:
+            continue  # constants, which are arrays, compare with nothing
+        if ("in", i) not in out.results and out.results.count((kind, at)) == 1:
             found[var.index] = at
     return found
 
