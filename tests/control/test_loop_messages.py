@@ -235,7 +235,9 @@ def test_numbers(use: Any, words: str) -> None:
 
 
 def test_plain_arrays_at_a_recorded_index() -> None:
-    with pytest.raises(cv.TracerConversionError, match=r"a\[t\] of a plain array .* covector.numpy.take\(a, t, axis=0\)"):
+    with pytest.raises(
+        cv.TracerConversionError, match=r"a\[t\] of a plain array .* covector.numpy.take\(a, t, axis=0\)"
+    ):
         cv.make_graph(lambda xs: cv.scan(indexing, 0.0, xs))(XS)
     table = np.array([2.0, 3.0, 4.0])
     taking = lambda c, x: (c + np.take(table, x.astype(int), axis=0), None)

@@ -277,6 +277,18 @@ def test_loops_of_unknown_length_in_steps_make_room() -> None:
     np.testing.assert_allclose(covector.grad(loop)(1.0021), covector.grad(fun)(1.0021, xs), rtol=1e-8)
 
 
+def test_rows_that_a_counted_loop_does_not_read_have_no_cotangent() -> None:
+    body = record(lambda i, c, x: [c + 0.7 * x], [INDEX, REAL, REAL], "loop")
+
+    def fun(n: Any, v: Any) -> Any:
+        rows = np.take(v, np.minimum(np.arange(64), 2))
+        return loop_p(n, 0.0, rows, body=body, constants=0, carries=1, length=64, reverse=False, counted=True)[0]
+
+    compiled = covector.jit(covector.grad(fun, argnums=1))
+    for n, want in ((0, [0, 0, 0]), (1, [0.7, 0, 0]), (2, [0.7, 0.7, 0]), (9, [0.7, 0.7, 4.9])):
+        np.testing.assert_allclose(compiled(n, np.ones(3)), want, rtol=1e-13)
+
+
 _MEMORY = """
 import resource
 import numpy as np

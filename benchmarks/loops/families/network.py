@@ -79,7 +79,7 @@ def _case(steps: int, **marks: Any) -> Case:
         covector=lambda jit: with_covector(_covector("sqrt"), "gradient", 2, jit),
         peers={"covector-stored": stored, "jax": lambda: with_jax(_jax(block), "gradient", 2)},
         limit=_limit(block),
-        left_out={"torch": "a call takes minutes"},
+        left_out={"torch": "a call takes many seconds"},
         memory=not marks.get("small", False),
         suite="loops",
         **marks,

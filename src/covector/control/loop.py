@@ -38,7 +38,7 @@ __all__ = ["Operands", "bind_loop", "is_recorded", "loop_p", "out_avals"]
 class Operands(NamedTuple):
     """The inputs of a loop by kind."""
 
-    count: list[Any]
+    count: list[Any]  # type: ignore[assignment]
     constants: list[Any]
     carries: list[Any]
     sequences: list[Any]

@@ -102,9 +102,19 @@ def pull(
     at = len(back.cts)
     for k, c in zip(back.cts, results, strict=False):
         cts[first + split.constants + k] = c
-    for i, c in zip([*back.sums, *back.stacks], results[at + len(back.afters) :], strict=True):
+    ends = list(results[at + len(back.afters) :])
+    if kept.params.get("counted"):
+        ends[len(back.sums) :] = [_rows_before(kept.count[0], x) for x in ends[len(back.sums) :]]
+    for i, c in zip([*back.sums, *back.stacks], ends, strict=True):
         cts[first + i - 1] = c
     return [c if w else None for c, w in zip(cts, wanted, strict=True)]
+
+
+def _rows_before(count: Any, stack: Any) -> Any:
+    """The stack with zeros in the rows that a counted loop has not been to, where a compiled one leaves anything."""
+    shape = np.shape(stack)
+    there = np.reshape(np.less(np.arange(shape[0]), count), (shape[0],) + (1,) * (len(shape) - 1))
+    return np.where(there, stack, stack.dtype.type(0))
 
 
 def _zeros(aval: Aval) -> Any:

@@ -193,7 +193,4 @@ def _reaches(graph: Graph) -> tuple[bool, ...]:
 
 def _has_rules(graph: Graph) -> bool:
     """Whether the program calls functions with derivative rules of the user's."""
-    return any(
-        "rule" in eq.params or any(map(_has_rules, programs_in(eq.params)))
-        for eq in graph.equations
-    )
+    return any("rule" in eq.params or any(map(_has_rules, programs_in(eq.params))) for eq in graph.equations)
