@@ -179,8 +179,11 @@ def _by_lanes(mode: str) -> Callable[[Fun], Fun]:
     return lambda f: _push(lanes(_grad(f)))
 
 
-def difference(program: Program, mode: str) -> str | None:
-    """What is wrong with the program under the transforms, if anything; nothing if its plain version does not run."""
+def difference(program: Program, mode: str, strict: bool = False) -> str | None:
+    """What is wrong with the program under the transforms, if anything.
+
+    Nothing is if its plain version does not run, unless that is a mistake, too: `strict`.
+    """
     try:
         f = program.function
         with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -189,6 +192,8 @@ def difference(program: Program, mode: str) -> str | None:
             if not all(np.all(np.isfinite(y)) for y in cv.tree.leaves(want)):
                 return None
     except Exception:
+        if strict:
+            raise
         return None
     ours, _, _, order, compiled = MODES[mode]
     try:

@@ -12,27 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from control import program_forms as forms
+from control.program_text import Program
+
 __all__ = ["Program", "random_program"]
 
 _Shape = tuple[int, ...]
-_UNARY = ("np.sin(X)", "np.cos(X)", "np.tanh(X)", "np.arctan(X)", "np.exp(-X * X)", "X * 0.7", "X / (2.0 + X * X)")
-_COMPLEX_UNARY = ("np.sin(X)", "np.cos(0.5 * X)", "np.conj(X)", "X * 0.7j", "-X", "np.exp(0.3j * X)", "X.real + X")
-_BINARY = ("X + 0.5 * Y", "X * Y", "X - Y", "np.where(COND, X, Y)", "X * S", "X + S", "0.4 * X * Y + Y")
-_REAL_BINARY = ("np.maximum(X, Y)", "np.hypot(X, Y + 2.0)", "np.arctan2(X, 3.0 + Y)", "np.clip(X, -0.5, 0.8)")
-_MADE: dict[_Shape, tuple[str, ...]] = {
-    (): ("np.sum(X3) * 0.3", "X3 @ Y3 * 0.3", "X3[I]", "L.take(X5, INT % 5)", "np.mean(M33)", "M33[1, 2]")
-    + ("L.take(X3, INT % 3)", "np.sum(X5 * X5) * 0.2", "np.trace(M33) * 0.3", "np.where(INT > 1, S, -S)"),
-    (3,): ("M33 @ X3 * 0.4", "X3[::-1]", "np.stack([S, S, S])", "M33[I]", "np.concatenate([X3[1:], X3[:1]])")
-    + ("np.cumsum(X3) * 0.4", "np.linalg.solve(0.1 * M33 + 3.0 * EYE, X3)", "X5[1:4]", "np.roll(X3, 1)")
-    + ("L.take(M33, INT % 3, axis=0)", "np.diagonal(M33) * 1.0", "np.sum(M33, axis=0) * 0.3"),
-    (3, 3): ("np.outer(X3, Y3)", "M33 @ N33 * 0.3", "M33.T", "np.linalg.inv(0.1 * M33 + 3.0 * EYE)", "M33 * X3")
-    + ("np.stack([X3, Y3, X3])", "M33[::-1] + X3[:, None]", "np.where(INT > 2, M33, N33)"),
-    (5,): ("np.concatenate([X3, Y3[:2]])", "X5[::-1]", "np.cumsum(X5) * 0.3", "X5 * X5[2]")
-    + ("np.roll(X5, 2)", "np.where(np.arange(5) < INT, X5, Y5)"),
-}
-_INTS = ("INT + 1", "(INT * 2 + 1) % 5", "np.where(COND, 1, 2)", "(INT + INT) % 4", "COND.astype(np.int64)")
-_NORMAL = ("np.tanh(E)", "np.sin(E)", "np.arctan(E)", "np.tanh(E) * 0.9")
-_COMPLEX_NORMAL = ("E / (1.0 + np.abs(E))", "0.8 * E / (1.0 + np.abs(E) ** 2)")
 
 
 class Name(NamedTuple):
@@ -42,35 +27,6 @@ class Name(NamedTuple):
     shape: _Shape
     kind: str
     own: bool
-
-
-class Program(NamedTuple):
-    """The text of a program, and the dtype of its arguments."""
-
-    lines: tuple[str, ...]
-    dtype: str
-    seed: int
-
-    @property
-    def source(self) -> str:
-        return "def f(L, x, s, m, v, k):\n" + "".join(f"    {line}\n" for line in self.lines)
-
-    @property
-    def function(self) -> Callable[..., Any]:
-        names: dict[str, Any] = {"np": np}
-        exec(compile(self.source, f"<random {self.seed}>", "exec"), names)
-        return names["f"]  # type: ignore[no-any-return]
-
-    def arguments(self, lane: int = 0) -> tuple[list[Any], Any]:
-        """The arguments `x, s, m, v`, and `k`."""
-        rng = np.random.default_rng([self.seed, lane])
-        numbers = [rng.uniform(-1.0, 1.0, shape) for shape in ((3,), (), (3, 3), (5,))]
-        if self.dtype == "complex128":
-            numbers = [z + 0.5j * rng.uniform(-1.0, 1.0, z.shape) for z in map(np.asarray, numbers)]
-        return [np.asarray(z).astype(self.dtype)[()] for z in numbers], np.int64(rng.integers(0, 6))
-
-    def __repr__(self) -> str:
-        return f"{self.source}# {self.dtype}, seed {self.seed}"
 
 
 # --- the author -------------------------------------------------------------------------------------------------------
@@ -140,20 +96,20 @@ class _Author:
         known = self.name(shape)
         if known and (depth <= 0 or self.chance(0.25)):
             return known
-        if shape not in _MADE or (known and self.chance(0.55)):
+        if shape not in forms.MADE or (known and self.chance(0.55)):
             real = self.dtype != "complex128"
-            forms = (_UNARY if real else _COMPLEX_UNARY) + _BINARY + (_REAL_BINARY if real else ())
-            return f"({self.filled(self.one(*forms), shape, depth)})"
-        return f"({self.filled(self.one(*_MADE[shape]), shape, max(depth, 1))})"
+            table = (forms.UNARY if real else forms.COMPLEX_UNARY) + forms.BINARY + (forms.REAL_BINARY if real else ())
+            return f"({self.filled(self.one(*table), shape, depth)})"
+        return f"({self.filled(self.one(*forms.MADE[shape]), shape, max(depth, 1))})"
 
     def bounded(self, shape: _Shape) -> str:
-        forms = _COMPLEX_NORMAL if self.dtype == "complex128" else _NORMAL
-        return str(self.one(*forms)).replace("E", self.expression(shape))
+        table = forms.COMPLEX_NORMAL if self.dtype == "complex128" else forms.NORMAL
+        return str(self.one(*table)).replace("E", self.expression(shape))
 
     def integer(self, depth: int = 1) -> str:
         if depth <= 0 or self.chance(0.5):
             return self.name((), "i") or "k"
-        return f"({self.filled(self.one(*_INTS), (), depth)})"
+        return f"({self.filled(self.one(*forms.INTS), (), depth)})"
 
     def condition(self, depth: int = 1) -> str:
         bools = self.name((), "b")
@@ -190,10 +146,10 @@ class _Author:
         n = shape[0]
         for _ in range(self.rng.integers(1, 3)):
             scalar, index = self.bounded(()), self.integer()
-            forms = [f"{name}[{index} % {n}] = {scalar}", f"{name}[1:] += 0.3 * {name}[:-1]", f"{name} *= 0.8"]
-            forms += [f"{name}[{index} % {n}] *= {scalar}", f"{name}[::2] = {scalar}", f"{name}[...] = np.sin({name})"]
-            forms += [f"{name}[{index} % {n}, 1:] = {self.expression((3,))}[:2]"] if len(shape) == 2 else []
-            self.write(self.one(*forms))
+            table = [f"{name}[{index} % {n}] = {scalar}", f"{name}[1:] += 0.3 * {name}[:-1]", f"{name} *= 0.8"]
+            table += [f"{name}[{index} % {n}] *= {scalar}", f"{name}[::2] = {scalar}", f"{name}[...] = np.sin({name})"]
+            table += [f"{name}[{index} % {n}, 1:] = {self.expression((3,))}[:2]"] if len(shape) == 2 else []
+            self.write(self.one(*table))
 
     def function(self, arguments: str, level: int, begin: Callable[[], None], end: Callable[[], str]) -> str:
         """Write an inner function; `begin` writes its first lines, `end` returns what it returns."""

@@ -130,10 +130,28 @@ def branches_that_make_constants(L: Any, x: Any, s: Any, m: Any, v: Any, k: Any)
     return (np.where(out > 0.1, out, out * s),)
 
 
+def written_from_products(L: Any, x: Any, s: Any, m: Any, v: Any, k: Any) -> Any:
+    """What is written to part of an array in place is made of all of it."""
+
+    def step(i: Any, c: Any) -> Any:
+        c[i % 3, 1:] = np.tanh(c @ x)[:2]
+        return c
+
+    return (L.fori_loop(3, 5, step, m),)
+
+
+def stack_of_a_repeated_constant(L: Any, x: Any, s: Any, m: Any, v: Any, k: Any) -> Any:
+    """The tangent of `x` is a constant, which the loop over segments stacks."""
+    total = np.sum(L.scan(lambda c, e: (c, x), v, v, checkpoint="sqrt")[1], axis=0)
+    return (total @ total,)
+
+
 FOUND: list[Callable[..., Any]] = [
     *(hoisted_conversion, copied_outside, filled_from_outside, operand_of_the_only_function),
     *(copied_in_the_inner_loop, reached_by_two_handles, branches_that_make_constants),
+    *(written_from_products, stack_of_a_repeated_constant),
 ]
+FOUND_IN = ["vmap", "vmap of jvp", "grad of vmap", "vmap of jvp of grad", "jit", "jit of jvp", "jit of jvp of grad"]
 
 
 class Found(Program):
@@ -142,8 +160,8 @@ class Found(Program):
     function = property(lambda self: self.lines)
 
 
-@pytest.mark.parametrize("mode", ["vmap", "vmap of jvp", "grad of vmap", "vmap of jvp of grad", "jit of vmap of grad"])
+@pytest.mark.parametrize("mode", [*FOUND_IN, "jit of vmap of grad"])
 @pytest.mark.parametrize("f", FOUND)
 def test_found(f: Any, mode: str) -> None:
     for seed in range(3):
-        assert difference(Found(f, "float64", seed), mode) is None
+        assert difference(Found(f, "float64", seed), mode, strict=True) is None

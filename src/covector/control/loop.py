@@ -256,7 +256,7 @@ def _vjp(
     from .loop_reverse import pull, transpose
 
     if "checkpoint" in params and kept is not None:
-        return kept.pull(ct, wanted, args)  # type: ignore[no-any-return]
+        return kept.pull(ct, wanted, args)
     return transpose(ct, args, params) if kept is None else pull(ct, wanted, out, args, kept)
 
 

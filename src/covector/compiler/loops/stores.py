@@ -159,7 +159,7 @@ def stored(lowered: Lowered, definitions: Sequence[Definition], uses: Uses, grou
             out |= {x.index for x in d.reads if _cost(lowered, x) > 0}
         if isinstance(d, Update) and d.old is not None:
             # In place, nothing may be read from the array while it is written to.
-            out |= {x.index for x in d.reads if x is not d.old and _reaches(lowered, x, d.old)}
+            out |= {x.index for x in d.reads if x is not d.old and _reaches(lowered, x, d.old, out)}
     costs, depths = _costs(lowered, definitions, uses, out)
     _repeated(lowered, definitions, uses, groups, out, costs)
     for i, n in depths.items():
@@ -173,15 +173,15 @@ def _cost(lowered: Lowered, var: Var) -> int:
     return d.cost if isinstance(d, Map) else 0
 
 
-def _reaches(lowered: Lowered, var: Var, target: Var) -> bool:
-    """Whether an element of `var` is moved from `target`."""
+def _reaches(lowered: Lowered, var: Var, target: Var, kept: set[int]) -> bool:
+    """Whether an element of `var` may be computed from elements of `target` at the time that it is asked for."""
     seen, stack = set(), [var]
     while stack:
         x = stack.pop()
         d = lowered.definitions.get(x.index)
         if x is target:
             return True
-        if isinstance(d, Map) and d.cost == 0 and x.index not in seen:
+        if isinstance(d, Map) and x.index not in kept and x.index not in seen:
             seen.add(x.index)
             stack += d.reads
     return False

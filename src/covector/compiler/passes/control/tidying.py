@@ -225,7 +225,9 @@ class _Tidying:
             x = s.element
             if type(x) is Var:
                 if x.index in fixed and type(fixed[x.index].inputs[0]) is not Var:
-                    self.known[s.out.index] = self.b.full(fixed[x.index].inputs[0], s.out.aval)
+                    axes = tuple([k + 1 for k in fixed[x.index].params["axes"]])
+                    repeated = self.b.emit("broadcast", fixed[x.index].inputs[0], shape=s.out.shape, axes=axes)
+                    self.known[s.out.index] = self.b.like(repeated, s.out.aval)
                 elif x.index in arrays:
                     self.known[s.out.index] = arrays[x.index]
                 elif x.index in constants:
