@@ -1,11 +1,13 @@
 """Recording the functions that loops and branches are given: once, on values known by shape and dtype only.
 
 What such a function reaches besides its arguments, values traced by other transforms, become further inputs of the
-recorded program. What it computes from those alone is computed outside of the program, once.
+recorded program. What a loop computes from those alone is computed outside of the program, once. What a branch computes
+from them stays in the branch: it may be costly, fail or never end where the branch is not taken.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -98,6 +100,8 @@ class BodyTrace(GraphTrace):
         What the function was given to, for messages.
     function : str
         What messages call the function.
+    apart : bool
+        Whether what the function makes of values from outside alone is part of the program too.
 
     Attributes
     ----------
@@ -107,24 +111,28 @@ class BodyTrace(GraphTrace):
     """
 
     encloses = True
-    __slots__ = ("_made", "_marks", "_noting", "captured", "function")
+    __slots__ = ("_classes", "_made", "_marks", "apart", "captured", "function")
 
-    def __init__(self, name: str, function: str) -> None:
+    def __init__(self, name: str, function: str, apart: bool = False) -> None:
         # Two ways to know what the function makes of values from outside alone, and may write to: how far the programs
         # and tapes had come that are being written, and, of the other transforms, a list of what they make.
         self._marks = {id(t): _progress(t) for t in open_traces()}
         self._made: dict[int, Any] = {}
-        self._noting = [t for t in open_traces() if type(t) in _NOTING]
-        for t in self._noting:
-            t.__class__ = _NOTING[type(t)]
+        self._classes: list[tuple[Trace, Any]] = [(t, type(t)) for t in open_traces()]
+        for t, cls in self._classes:
+            if apart:
+                t.__class__ = _handing(_NOTING.get(cls, cls))
+            elif cls in _NOTING:
+                t.__class__ = _NOTING[cls]
         super().__init__(name)
+        self.apart = apart
         self.function = function
         self.captured: list[tuple[Tracer, Any, int, GraphTracer]] = []
 
     def close(self) -> None:
-        for t in self._noting:
-            t.__class__ = type(t).__base__  # type: ignore[assignment]
-        self._noting = []
+        for t, cls in self._classes:
+            t.__class__ = cls
+        self._classes = []
         self._made = {}
         super().close()
 
@@ -145,7 +153,11 @@ class BodyTrace(GraphTrace):
         for tracer, _, seen, known in self.captured:
             if tracer is x and seen == version:
                 return known
-        value = snapshot(x)
+        apart, self.apart = self.apart, False  # what the snapshot takes happens outside
+        try:
+            value = snapshot(x)
+        finally:
+            self.apart = apart
         known = self.input(aval_of(value)._replace(weak=False))
         if named_axes():
             known.lanes = lanes_of(value)
@@ -242,6 +254,51 @@ def _noting(cls: type[Trace]) -> type[Trace]:
 _NOTING: dict[type[Trace], type[Trace]] = {cls: _noting(cls) for cls in (ForwardTrace, BatchTrace)}
 
 
+@functools.cache
+def _handing(cls: Any) -> type[Trace]:
+    """The class of those traces of `cls` that leave to branches what the functions of branches compute.
+
+    Conditions stay outside: they are cheap and cannot fail, and Python may ask for their value there.
+    """
+
+    class Handing(cls):
+        __slots__ = ()
+
+        def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+            body = None if primitive.constant else _recording(self)
+            if body is None:
+                return cls.process(self, primitive, args, params)
+            return body.process(primitive, args, params)
+
+        def write(self, x: Tracer, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> None:
+            body = _recording(self)
+            if body is None:
+                cls.write(self, x, primitive, args, params)
+            else:
+                body.write(x, primitive, args, params)
+
+        def ask(self, *question: Any) -> None:
+            """Let a program that knows its values note what Python asked; it does so outside of the branch."""
+            handing = type(self)
+            self.__class__ = cls
+            try:
+                cls.ask(self, *question)
+            finally:
+                self.__class__ = handing
+
+    return Handing
+
+
+def _recording(outside: Trace) -> BodyTrace | None:
+    """The function of a branch, inside of `outside`, that is being recorded innermost."""
+    for trace in reversed(open_traces()):
+        if trace.level <= outside.level:
+            return None
+        if isinstance(trace, BodyTrace) and trace.apart:
+            return trace
+    return None
+
+
 def _progress(trace: Any) -> int:
     """The number of the next value that is put down by a trace that writes a program or a tape."""
     if isinstance(trace, GraphTrace):
@@ -277,7 +334,9 @@ class Body(NamedTuple):
     handles: list[tuple[Tracer, int]]
 
 
-def record_body(fun: Callable[..., Any], avals: Sequence[Aval], name: str, *, function: Any = None) -> Body:
+def record_body(
+    fun: Callable[..., Any], avals: Sequence[Aval], name: str, *, function: Any = None, apart: bool = False
+) -> Body:
     """Record ``fun(*tracers)``.
 
     Parameters
@@ -290,6 +349,8 @@ def record_body(fun: Callable[..., Any], avals: Sequence[Aval], name: str, *, fu
         What the function was given to, for messages: "scan", "cond".
     function : callable, optional
         The user's function, for messages, where `fun` only wraps it.
+    apart : bool, default False
+        Whether what it computes from values from outside alone is computed in the program too, not before it.
 
     Returns
     -------
@@ -304,7 +365,7 @@ def record_body(fun: Callable[..., Any], avals: Sequence[Aval], name: str, *, fu
         It returns something that is not an array, or assigns to an array from outside.
     """
     user = fun if function is None else function
-    trace = BodyTrace(name, fun_name(user))
+    trace = BodyTrace(name, fun_name(user), apart)
     try:
         inputs = [trace.input(a._replace(weak=False)) for a in avals]
         leaves, treedef = output_leaves(fun(*inputs), name, user)

@@ -217,7 +217,10 @@ def _recorded(
     leaves, treedef = tree.flatten(operands)
     _check_leaves(leaves, treedef, f"{name}: operand")
     avals = [aval_of(x)._replace(weak=False) for x in leaves]
-    bodies = [record_body(lambda *xs, f=f: f(*tree.unflatten(treedef, xs)), avals, name, function=f) for f in functions]
+    bodies = [
+        record_body(lambda *xs, f=f: f(*tree.unflatten(treedef, xs)), avals, name, function=f, apart=True)
+        for f in functions
+    ]
     for body, place in zip(bodies[1:], names[1:], strict=True):
         _check_agreement(name, bodies[0], names[0], body, place)
     # What two functions close over they share; each has an input of its own for what it reaches by two handles.
@@ -241,7 +244,10 @@ def _recorded(
 
 def _is_same(x: Tracer, y: Tracer) -> bool:
     """Whether two handles hold the same value."""
-    return x._trace is y._trace and all(getattr(x, name) is getattr(y, name) for name in x._state)
+    if x._trace is not y._trace:
+        return False
+    pairs = ((getattr(x, name), getattr(y, name)) for name in x._state)
+    return all(a is b or (isinstance(a, frozenset) and a == b) for a, b in pairs)  # equal sets need not be one object
 
 
 def _check_agreement(name: str, first: Body, its_name: str, other: Body, other_name: str) -> None:

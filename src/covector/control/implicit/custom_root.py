@@ -45,7 +45,7 @@ def custom_root(
         no `vmap` or `jit` is involved; it is not differentiated.
     tangent_solve : callable, optional
         ``tangent_solve(g, y)`` solves ``g(x) = y`` for a linear `g`, the derivative of `f` or its transpose. Default:
-        its matrix and LU for up to 64 real unknowns, GMRES for more.
+        its matrix and LU for up to 256 real unknowns, GMRES for more.
     has_aux : bool, default False
         Whether `solve` returns ``(solution, aux)``.
 

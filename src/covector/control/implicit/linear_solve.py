@@ -45,7 +45,7 @@ def linear_solve(
     b : pytree
         The right-hand side.
     solve : {None, "dense", "cg", "gmres", "bicgstab"} or callable, optional
-        The method. None: the matrix and its LU factorisation for up to 64 real unknowns; beyond, or with `x0` or `M`,
+        The method. None: the matrix and its LU factorisation for up to 256 real unknowns; beyond, or with `x0` or `M`,
         conjugate gradients if `symmetric`, else GMRES. Or your own, ``solve(matvec, b) -> x``.
     transpose_solve : callable, optional
         With a `solve` of your own: ``transpose_solve(vecmat, ct)``, which solves the transposed system, for reverse

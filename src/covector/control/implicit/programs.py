@@ -40,7 +40,7 @@ def lifted(graph: Graph) -> tuple[Graph, list[Any]]:
         if type(x) is Var or not isinstance(x, Tracer):
             return x
         parts = [getattr(x, name) for name in x._state]
-        key = (id(x._trace), *[p if type(p) is int else id(p) for p in parts])
+        key = (id(x._trace), *[p if type(p) in (int, frozenset) else id(p) for p in parts])
         var = known.get(key)
         if var is None:
             var = known[key] = out.variable(aval_of(x)._replace(weak=False))

@@ -26,7 +26,7 @@ from .vectors import layout_of
 
 __all__ = ["DENSE", "Method", "Parts", "solve_here", "solve_system", "solve_transposed", "system_p"]
 
-DENSE = 64
+DENSE = 256
 """Systems of up to so many real unknowns are solved by LU factorisation, unless an iteration is asked for."""
 
 Product = Callable[[Sequence[Any]], Sequence[Any]]
