@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from covector.compiler.backend import executable
-from covector.control.branch import branch_p
-from covector.control.loop import loop_p
+from covector.control.branches.branch import branch_p
+from covector.control.loops.loop import loop_p
 from covector.core.graph import Graph, record
 from covector.core.values import Aval
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import covector
-from covector.control.loop import loop_p
+from covector.control.loops.loop import loop_p
 from covector.core.graph import Graph, record
 from covector.core.values import Aval
 from covector.ops.writing import write_p

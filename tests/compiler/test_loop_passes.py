@@ -16,8 +16,8 @@ from covector.compiler.passes.check import InvalidGraphError, check
 from covector.compiler.passes.control import rows, splitting, sums
 from covector.compiler.passes.expand import expand
 from covector.compiler.passes.simplify import simplify
-from covector.control.branch import branch_p
-from covector.control.loop import loop_p
+from covector.control.branches.branch import branch_p
+from covector.control.loops.loop import loop_p
 from covector.core.graph import Graph, record
 from covector.core.values import Aval, aval_of
 

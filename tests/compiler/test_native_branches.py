@@ -9,7 +9,7 @@ import pytest
 
 from compiler.native import SIZES, branch, check, draw, loop, program
 from covector.compiler.backend import executable
-from covector.control.capacity import CapacityError
+from covector.control.loops.capacity import CapacityError
 from covector.core.graph import Graph
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from compiler.native import INDEX, SIZES, aval, branch, check, draw, loop, program
 from covector.compiler.backend import executable
-from covector.control.capacity import CapacityError
-from covector.control.loop import loop_p
+from covector.control.loops.capacity import CapacityError
+from covector.control.loops.loop import loop_p
 from covector.core.graph import record
 from covector.core.primitive import PRIMITIVES
 

@@ -16,7 +16,7 @@ from covector.compiler.passes.expand import expand
 from covector.compiler.passes.roll import roll
 from covector.compiler.passes.simplify import simplify
 from covector.compiler.tracing.collection import rare_collection
-from covector.control.loop import loop_p
+from covector.control.loops.loop import loop_p
 from covector.core.graph import Graph, abstract, record
 from covector.core.primitive import PRIMITIVES
 from covector.core.values import Aval

@@ -10,7 +10,7 @@ import numpy as np
 
 import covector
 from covector.control.carries import fresh
-from covector.control.loop import Operands, bind_loop
+from covector.control.loops.loop import Operands, bind_loop
 from covector.core.graph import Graph, record
 from covector.core.values import Aval, aval_of
 

@@ -11,7 +11,7 @@ import pytest
 
 import covector as cv
 from covector.compiler.tracing.trace import JitTrace
-from covector.control.bodies import Body, WrittenOutsideError, record_body, structured
+from covector.control.programs.bodies import Body, WrittenOutsideError, record_body, structured
 from covector.core.graph import GraphTrace
 from covector.core.tracer import open_traces
 from covector.core.values import Aval, aval_of

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import covector as cv
-from covector.control.branch import branch_p
-from covector.control.branch_lanes import work
-from covector.control.derivatives import Tape
+from covector.control.branches.branch import branch_p
+from covector.control.branches.lanes import work
+from covector.control.programs.derivatives import Tape
 from covector.core.graph import Graph, record
 from covector.core.values import aval_of
 

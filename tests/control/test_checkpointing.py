@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import covector as cv
-from covector.control.loop import loop_p
-from covector.control.revolve import evaluations, schedule
+from covector.control.loops.loop import loop_p
+from covector.control.loops.revolve import evaluations, schedule
 from covector.core.graph import Graph, record
 from covector.core.primitive import PRIMITIVES
 from covector.core.programs import programs_in

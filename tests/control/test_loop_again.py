@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import covector
-from covector.control import loop_again
+from covector.control.loops import again as loop_again
 from covector.core.graph import Graph
 from covector.core.programs import programs_in
 

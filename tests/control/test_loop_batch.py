@@ -10,8 +10,8 @@ import pytest
 from tests.control.loop_examples import INDEX, draw
 
 import covector
-from covector.control import loop
-from covector.control.loop import loop_p
+from covector.control.loops import loop
+from covector.control.loops.loop import loop_p
 from covector.core.graph import Graph, record
 from covector.core.values import Aval
 from covector.errors import ConcretizationError

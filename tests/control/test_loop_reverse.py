@@ -12,10 +12,10 @@ import pytest
 from tests.control.loop_examples import EXAMPLES, INDEX, draw
 
 import covector
-from covector.control.accumulation import accumulated
-from covector.control.capacity import FIRST, CapacityError, capacity_of, enlarge, tag_of, with_capacities
-from covector.control.loop import Operands, bind_loop, loop_p
-from covector.control.loop_split import Split
+from covector.control.loops.accumulation import accumulated
+from covector.control.loops.capacity import FIRST, CapacityError, capacity_of, enlarge, tag_of, with_capacities
+from covector.control.loops.loop import Operands, bind_loop, loop_p
+from covector.control.loops.split import Split
 from covector.core.graph import Graph, Var, record
 from covector.core.values import Aval
 
@@ -293,7 +293,7 @@ _MEMORY = """
 import resource
 import numpy as np
 import covector
-from covector.control import capacity
+from covector.control.loops import capacity
 capacity.FIRST = 1 << 23
 def fun(x, n):
     return covector.while_loop(lambda c: c[1] < n, lambda c: (np.sin(c[0]) + 0.4 * c[0], c[1] + 1), (x, 0))[0]
@@ -370,7 +370,7 @@ def test_pullbacks_of_loops_of_unknown_length_can_be_pickled_in_programs_with_ro
 
 def enlarge_all() -> None:
     """Let every loop need more room than it did."""
-    from covector.control import capacity
+    from covector.control.loops import capacity
 
     for tag, rows in list(capacity._capacities.items()):
         enlarge(CapacityError(tag, 2 * rows))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..control.capacity import CapacityError
+from ..control.loops.capacity import CapacityError
 from ..core import tree
 from ..core.tracer import Tracer, concrete
 from ..transforms.arguments import check_callable, fun_name

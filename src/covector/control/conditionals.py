@@ -14,9 +14,9 @@ from ..core.tracer import Tracer, own
 from ..core.values import aval_of, dtype_of, shape_of
 from ..transforms.arguments import check_leaf, fun_name
 from ..transforms.batching import BatchTracer
-from .bodies import Body, record_body
-from .branch import branch_p, fitted
+from .branches.branch import branch_p, fitted
 from .carries import as_strong
+from .programs.bodies import Body, record_body
 
 __all__ = ["cond", "switch"]
 

@@ -11,9 +11,9 @@ import numpy as np
 from ..core.errors import ConcretizationError
 from ..core.tracer import Tracer
 from ..core.values import dtype_of, shape_of
-from .bodies import record_body, structured
 from .carries import Carry, check_functions, check_unroll
-from .checkpointing import check_checkpoint
+from .loops.checkpointing import check_checkpoint
+from .programs.bodies import record_body, structured
 from .steps import INDEX, bind_steps
 
 __all__ = ["fori_loop"]

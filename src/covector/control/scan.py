@@ -15,9 +15,9 @@ from ..core.tracer import Tracer
 from ..core.values import Aval, dtype_of, shape_of
 from ..transforms.arguments import check_leaf, fun_name, output_leaves
 from ..transforms.vmap import vmap
-from .bodies import Body, record_body, structured
 from .carries import Carry, Stacks, check_functions, check_unroll
-from .checkpointing import check_checkpoint
+from .loops.checkpointing import check_checkpoint
+from .programs.bodies import Body, record_body, structured
 from .steps import INDEX, bind_steps
 
 __all__ = ["map", "scan"]

@@ -11,8 +11,8 @@ from ..core.buffer import plain_of
 from ..core.graph import Graph
 from ..core.primitive import bind
 from ..core.values import Aval, aval_of
-from .bodies import Body
-from .loop import loop_p
+from .loops.loop import loop_p
+from .programs.bodies import Body
 
 __all__ = ["INDEX", "bind_steps"]
 

@@ -12,9 +12,9 @@ from ..core.errors import ConcretizationError
 from ..core.tracer import Tracer
 from ..core.values import aval_of, dtype_of, shape_of
 from ..transforms.arguments import fun_name
-from .bodies import record_body, structured
 from .carries import Carry, check_functions
-from .checkpointing import check_checkpoint
+from .loops.checkpointing import check_checkpoint
+from .programs.bodies import record_body, structured
 from .steps import INDEX, bind_steps
 
 __all__ = ["while_loop"]

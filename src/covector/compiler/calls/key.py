@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...control.axes import Axis
+from ...control.programs.axes import Axis
 from ...core.graph import Graph, Var
 from ...core.primitive import Primitive
 from ..passes.constants import uniform

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...control.axes import lane_names, lanes_of, mapped_over
-from ...control.capacity import CapacityError, assumed, capacities_in, enlarge
-from ...control.residuals import part
+from ...control.loops.capacity import CapacityError, assumed, capacities_in, enlarge
+from ...control.programs.axes import lane_names, lanes_of, mapped_over
+from ...control.programs.residuals import part
 from ...core.buffer import as_buffer
 from ...core.errors import CovectorError
 from ...core.mutation import newest

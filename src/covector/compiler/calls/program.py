@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...control.axes import Axis, axes_of, bound_axes, settle_axes
-from ...control.derivatives import Derived, Source, Tape, batched, check_closed, tangents
+from ...control.programs.axes import Axis, axes_of, bound_axes, settle_axes
+from ...control.programs.derivatives import Derived, Source, Tape, batched, check_closed, tangents
 from ...core.graph import Graph, Var
 from ...core.programs import programs_in
 from ...core.values import Aval, aval_of

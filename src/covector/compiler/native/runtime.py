@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...control.capacity import CapacityError
+from ...control.loops.capacity import CapacityError
 from ...core.graph import Var
 from ...core.primitive import bind
 from ..disk.contents import Contents

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ...control.loop import loop_p
+from ...control.loops.loop import loop_p
 from ...core.graph import Equation, Graph, Var
 from ...core.primitive import PRIMITIVES, Primitive
 from ...core.programs import has_programs, with_programs

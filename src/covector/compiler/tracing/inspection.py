@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...control.capacity import CapacityError
+from ...control.loops.capacity import CapacityError
 from ...core import tree
 from ...core.graph import Graph
 from ...core.values import dtype_of, shape_of

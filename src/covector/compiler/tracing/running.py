@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...control.capacity import CapacityError
+from ...control.loops.capacity import CapacityError
 from .specialise import Specialisation
 
 __all__ = ["OF_VALUES", "UncachedError", "run_program"]

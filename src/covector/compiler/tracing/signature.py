@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...control.axes import axes_key, lanes_of
+from ...control.programs.axes import axes_key, lanes_of
 from ...core import tree
 from ...core.buffer import plain_of
 from ...core.tracer import Tracer, concrete

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ...control.axes import lane_names
-from ...control.capacity import CapacityError
+from ...control.loops.capacity import CapacityError
+from ...control.programs.axes import lane_names
 from ...core import tree
 from ...core.graph import Graph
 from ...core.tracer import Trace

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from ...control.axes import is_lane, lanes_after
+from ...control.programs.axes import is_lane, lanes_after
 from ...core.buffer import constant_of
 from ...core.dispatch import UFUNCS
 from ...core.errors import caller

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from ...control.capacity import CapacityError, enlarge, is_limited
+from ...control.loops.capacity import CapacityError, enlarge, is_limited
 from ...core import tree
 from ...core.errors import CovectorError, NotDifferentiableError, TracerConversionError
 from ...core.tracer import Tracer, concrete

@@ -13,8 +13,8 @@ from ...core.tracer import Tracer, open_traces
 from ...core.values import Aval, aval_of, dtype_of
 from ...transforms.arguments import check_leaf, fun_name, split_aux
 from ...transforms.grad_mode import no_grad
-from ..bodies import Body, record_body
 from ..carries import as_strong
+from ..programs.bodies import Body, record_body
 from .callables import GivenSolver, check_like, detached
 from .equation import search_p, solution_p
 from .recording import check_lanes, recorded, recorded_at

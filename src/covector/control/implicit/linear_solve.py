@@ -11,8 +11,8 @@ from ...core import tree
 from ...core.tracer import open_traces
 from ...core.values import Aval, aval_of, dtype_of
 from ...transforms.arguments import check_leaf, fun_name
-from ..bodies import Body, record_body
 from ..carries import as_strong
+from ..programs.bodies import Body, record_body
 from .callables import GivenSolver, check_like, detached
 from .recording import check_lanes, recorded_solvers
 from .system import Method, Parts, solve_here, solve_system

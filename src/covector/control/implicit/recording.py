@@ -14,8 +14,8 @@ from ...core.errors import NotDifferentiableError
 from ...core.graph import Graph
 from ...core.values import Aval
 from ...transforms.checkpoint import RecordTrace, RecordTracer
-from ..axes import axes_of
-from ..bodies import Body, record_body
+from ..programs.axes import axes_of
+from ..programs.bodies import Body, record_body
 from .callables import GivenSolver, detached
 from .programs import transposed
 from .system import Parts

@@ -20,7 +20,7 @@ from ...core.values import Aval, aval_of, dtype_of, shape_of
 from ...transforms.jvp import jvp
 from ...transforms.vjp import vjp
 from ...transforms.vmap import vmap
-from ..bodies import record_body
+from ..programs.bodies import record_body
 from ..scan import scan
 from .dopri import Field, Options
 from .fields import Packing

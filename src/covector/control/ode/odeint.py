@@ -13,8 +13,8 @@ from ...core.values import Aval, aval_of, dtype_of, shape_of
 from ...transforms.arguments import check_callable, fun_name
 from ...transforms.batching import BatchTrace
 from ...transforms.vmap import named_axes
-from ..axes import axes_of
-from ..bodies import record_body
+from ..programs.axes import axes_of
+from ..programs.bodies import record_body
 from .adjoint import integrate_continuously
 from .dopri import Field, Options
 from .fields import Packing, user_field

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ....control.loop import loop_p
+from ....control.loops.loop import loop_p
 from ....core.graph import Equation, Graph, Var
 from ....core.programs import has_programs
 from .parts import Loop, program, same

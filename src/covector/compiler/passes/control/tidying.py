@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ....control.loop import loop_p
+from ....control.loops.loop import loop_p
 from ....core.graph import Equation, Var
 from ....core.primitive import PRIMITIVES
 from ....core.values import Aval

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ....control.loop import loop_p
+from ....control.loops.loop import loop_p
 from ....core.graph import Equation, Graph, Var
 from ....core.values import Aval, aval_of, is_weak
 from ..keys import frozen

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ....control.loop import loop_p
+from ....control.loops.loop import loop_p
 from ....core.graph import Equation, Graph, Var
 from ....core.programs import programs_in
 from ....core.values import aval_of

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ....control.loop import loop_p
+from ....control.loops.loop import loop_p
 from ....core.graph import Equation, Graph, Var
 from ....core.primitive import Primitive
 from ....core.values import is_weak, shape_of

@@ -11,24 +11,24 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ..core import tree
-from ..core.buffer import BufferTrace, BufferValue, plain_of
-from ..core.errors import ConcretizationError, CovectorError, TracerConversionError, caller
-from ..core.graph import Equation, Graph, GraphTrace, GraphTracer, Var, abstract
-from ..core.mutation import adopt
-from ..core.primitive import PRIMITIVES, Primitive
-from ..core.protect import same_layout
-from ..core.surface import TracedArray, TracedNumber
-from ..core.tracer import Trace, Tracer, open_traces, snapshot
-from ..core.values import Aval, aval_of
-from ..core.views import version_of
-from ..transforms.arguments import fun_name, output_leaves
-from ..transforms.batching import BatchTrace
-from ..transforms.call import as_numpy
-from ..transforms.forward import ForwardTrace
-from ..transforms.grad_mode import blocked_level
-from ..transforms.reverse import ReverseTrace
-from ..transforms.vmap import named_axes
+from ...core import tree
+from ...core.buffer import BufferTrace, BufferValue, plain_of
+from ...core.errors import ConcretizationError, CovectorError, TracerConversionError, caller
+from ...core.graph import Equation, Graph, GraphTrace, GraphTracer, Var, abstract
+from ...core.mutation import adopt
+from ...core.primitive import PRIMITIVES, Primitive
+from ...core.protect import same_layout
+from ...core.surface import TracedArray, TracedNumber
+from ...core.tracer import Trace, Tracer, open_traces, snapshot
+from ...core.values import Aval, aval_of
+from ...core.views import version_of
+from ...transforms.arguments import fun_name, output_leaves
+from ...transforms.batching import BatchTrace
+from ...transforms.call import as_numpy
+from ...transforms.forward import ForwardTrace
+from ...transforms.grad_mode import blocked_level
+from ...transforms.reverse import ReverseTrace
+from ...transforms.vmap import named_axes
 from .axes import lanes_of
 
 __all__ = ["Body", "BodyTrace", "BodyTracer", "WrittenOutsideError", "record_body", "structured"]

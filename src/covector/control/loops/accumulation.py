@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.graph import Equation, Graph, Var
-from ..core.primitive import PRIMITIVES
-from ..core.values import Aval, aval_of
-from ..ops.indexing import scatter_p, sliced_shape, unslice_p
-from ..ops.writing import add_at_p, read_p, write_p
+from ...core.graph import Equation, Graph, Var
+from ...core.primitive import PRIMITIVES
+from ...core.values import Aval, aval_of
+from ...ops.indexing import scatter_p, sliced_shape, unslice_p
+from ...ops.writing import add_at_p, read_p, write_p
 
 __all__ = ["accumulated"]
 

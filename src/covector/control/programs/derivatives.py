@@ -10,13 +10,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from ..core.errors import CustomRuleError
-from ..core.graph import Equation, Graph, GraphTrace, Var
-from ..core.tracer import Tracer, start
-from ..core.values import aval_of
-from ..transforms.batching import BatchTrace, BatchTracer
-from ..transforms.forward import ForwardTrace, ForwardTracer
-from ..transforms.reverse import ReverseTrace, ReverseTracer, pull_back, push_forward
+from ...core.errors import CustomRuleError
+from ...core.graph import Equation, Graph, GraphTrace, Var
+from ...core.tracer import Tracer, start
+from ...core.values import aval_of
+from ...transforms.batching import BatchTrace, BatchTracer
+from ...transforms.forward import ForwardTrace, ForwardTracer
+from ...transforms.reverse import ReverseTrace, ReverseTracer, pull_back, push_forward
 from .axes import Axis, on_shared, open_axes, settle_axes
 from .residuals import part, residuals, used
 

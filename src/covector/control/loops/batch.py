@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ConcretizationError
-from ..core.graph import Graph, record
-from ..core.programs import programs_in
-from ..core.values import Aval, aval_of, shape_of
-from ..transforms.batching import Unmapped
-from .axes import axes_of, bound_axes, recorded, settle_axes
-from .derivatives import batched
+from ...core.errors import ConcretizationError
+from ...core.graph import Graph, record
+from ...core.programs import programs_in
+from ...core.values import Aval, aval_of, shape_of
+from ...transforms.batching import Unmapped
+from ..programs.axes import axes_of, bound_axes, recorded, settle_axes
+from ..programs.derivatives import batched
 from .loop import Operands, bind_loop, is_recorded, loop_p, out_avals
 
 __all__ = ["batch"]

@@ -15,19 +15,19 @@ from typing import Any
 
 import numpy as np
 
-from ..core.buffer import plain_of
-from ..core.errors import ConcretizationError
-from ..core.graph import Equation, Graph, Var, record
-from ..core.programs import programs_in
-from ..core.values import Aval, aval_of, dtype_of, shape_of
-from ..ops.indexing import gather_p, scatter_p
-from ..transforms.batching import BatchTrace, BatchTracer, Unmapped
-from ..transforms.stop_gradient import stop_gradient
-from .axes import Axis, axes_of, bound_axes, settle_axes
+from ...core.buffer import plain_of
+from ...core.errors import ConcretizationError
+from ...core.graph import Equation, Graph, Var, record
+from ...core.programs import programs_in
+from ...core.values import Aval, aval_of, dtype_of, shape_of
+from ...ops.indexing import gather_p, scatter_p
+from ...transforms.batching import BatchTrace, BatchTracer, Unmapped
+from ...transforms.stop_gradient import stop_gradient
+from ..loops.loop import loop_p
+from ..programs.axes import Axis, axes_of, bound_axes, settle_axes
+from ..programs.derivatives import batched
+from ..programs.evaluation import is_evaluated
 from .branch import branch_p, fitted, result_avals
-from .derivatives import batched
-from .evaluation import is_evaluated
-from .loop import loop_p
 
 __all__ = ["over_lanes", "work"]
 

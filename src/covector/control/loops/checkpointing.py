@@ -17,15 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from ..core.graph import Graph, record
-from ..core.values import Aval, aval_of, dtype_of
-from ..ops.indexing import gather_p
-from ..transforms.checkpoint import checkpoint_p
-from .axes import recorded, settle_axes
+from ...core.graph import Graph, record
+from ...core.values import Aval, aval_of, dtype_of
+from ...ops.indexing import gather_p
+from ...transforms.checkpoint import checkpoint_p
+from ..programs.axes import recorded, settle_axes
+from ..programs.residuals import part
 from .capacity import FIRST, capacity_of, tag_of, with_capacities
 from .loop import Operands, bind_loop, is_recorded, out_avals
-from .loop_split import Backward, Split
-from .residuals import part
+from .split import Backward, Split
 
 __all__ = ["Checkpointed", "avals_of", "check_checkpoint", "keeping", "recomputed", "residuals", "shifted"]
 
@@ -50,7 +50,7 @@ def check_checkpoint(name: str, checkpoint: Any) -> Any:
 
 def residuals(args: Sequence[Any], params: dict[str, Any], parents: Sequence[int]) -> tuple[Any, dict[str, Any]]:
     """Run a loop with the parameter `checkpoint` and keep what its pullback needs: the slot `Primitive.residuals`."""
-    from .checkpoint_slots import Slots
+    from .slots import Slots
 
     wanted = [p > 0 for p in parents]
     plain = {name: v for name, v in params.items() if name != "checkpoint"}

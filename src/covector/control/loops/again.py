@@ -12,12 +12,12 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from ..core.graph import Graph, Var
-from .axes import settle_axes
+from ...core.graph import Graph, Var
+from ..programs.axes import settle_axes
+from ..programs.residuals import part, used
 from .capacity import enclosing
 from .loop import Operands, bind_loop
-from .loop_split import Kept, Split
-from .residuals import part, used
+from .split import Kept, Split
 
 __all__ = ["Again", "is_better"]
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from ..core.errors import CovectorError
-from ..core.graph import Graph, Var
-from ..core.programs import programs_in
-from ..core.values import aval_of
+from ...core.errors import CovectorError
+from ...core.graph import Graph, Var
+from ...core.programs import programs_in
+from ...core.values import aval_of
 
 __all__ = [
     "FIRST",

@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from ..core.graph import Equation, Graph, GraphTrace, Var, record
-from ..core.primitive import Primitive, bind
-from ..core.values import Aval, aval_of
-from ..ops.structural import broadcast_p
-from ..transforms.call import as_numpy
-from ..transforms.vmap import named_axes
-from .axes import bound_axes, open_axes, settle_axes
-from .capacity import assumed, capacities_in, with_capacities
-from .derivatives import Derived, Source, Tape, dual, tangents
-from .evaluation import evaluation
-from .loop import is_recorded
-from .residuals import part
-from .samples import branch_samples
+from ...core.graph import Equation, Graph, GraphTrace, Var, record
+from ...core.primitive import Primitive, bind
+from ...core.values import Aval, aval_of
+from ...ops.structural import broadcast_p
+from ...transforms.call import as_numpy
+from ...transforms.vmap import named_axes
+from ..loops.capacity import assumed, capacities_in, with_capacities
+from ..loops.loop import is_recorded
+from ..programs.axes import bound_axes, open_axes, settle_axes
+from ..programs.derivatives import Derived, Source, Tape, dual, tangents
+from ..programs.evaluation import evaluation
+from ..programs.residuals import part
+from ..samples import branch_samples
 
 __all__ = ["branch_p", "fitted", "result_avals"]
 
@@ -298,7 +298,7 @@ def _transposed(graph: Graph, linear: Sequence[bool], given: Sequence[bool]) -> 
 
 
 def _batch(trace: Any, args: Sequence[Any], mapped: Sequence[bool], *, branches: Programs, how: str, **_: Any) -> Any:
-    from .branch_lanes import over_lanes
+    from .lanes import over_lanes
 
     with evaluation(not is_recorded(args)):
         return over_lanes(trace, args, mapped, branches, how)

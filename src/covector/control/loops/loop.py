@@ -22,15 +22,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.errors import ConcretizationError
-from ..core.graph import Graph, GraphTracer, Var
-from ..core.mutation import changed, owned
-from ..core.primitive import Primitive
-from ..core.tracer import Tracer
-from ..core.values import Aval, aval_of
+from ...core.errors import ConcretizationError
+from ...core.graph import Graph, GraphTracer, Var
+from ...core.mutation import changed, owned
+from ...core.primitive import Primitive
+from ...core.tracer import Tracer
+from ...core.values import Aval, aval_of
+from ..programs.evaluation import evaluation
+from ..samples import loop_samples
 from .capacity import CapacityError
-from .evaluation import evaluation
-from .samples import loop_samples
 
 __all__ = ["Operands", "bind_loop", "is_recorded", "loop_p", "out_avals"]
 
@@ -233,7 +233,7 @@ def _aval(*avals: Aval, body: Graph, carries: int, length: int | None, **_: Any)
 
 
 def _forward(args: Sequence[Any], tangents: Sequence[Any], params: dict[str, Any]) -> tuple[Any, Any]:
-    from .loop_forward import forward
+    from .forward import forward
 
     return forward(args, tangents, params)
 
@@ -246,14 +246,14 @@ def _residuals(args: Sequence[Any], params: dict[str, Any], parents: Sequence[in
     if params.get("checkpoint") is not None:
         from .checkpointing import residuals
     else:
-        from .loop_reverse import residuals
+        from .reverse import residuals
     return residuals(args, params, parents)
 
 
 def _vjp(
     ct: Sequence[Any], wanted: Sequence[bool], out: Any, args: Sequence[Any], *, kept: Any = None, **params: Any
 ) -> list[Any]:
-    from .loop_reverse import pull, transpose
+    from .reverse import pull, transpose
 
     if "checkpoint" in params and kept is not None:
         return kept.pull(ct, wanted, args)
@@ -261,7 +261,7 @@ def _vjp(
 
 
 def _batch(trace: Any, args: Sequence[Any], batched: Sequence[bool], **params: Any) -> tuple[Any, ...]:
-    from .loop_batch import batch
+    from .batch import batch
 
     with evaluation(not is_recorded(args)):
         return batch(trace, args, batched, params)

@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from ..core.graph import Equation, Graph, GraphTrace, Var, record
-from ..core.primitive import PRIMITIVES, Primitive
-from ..core.programs import with_programs
-from ..core.tracer import Trace, Tracer
-from ..core.values import Aval, aval_of, dtype_of
-from ..ops.families import constant
-from ..transforms.batching import BatchTrace, BatchTracer
-from ..transforms.collective_primitives import all_gather_p, ppermute_p, psum_p, psum_transpose_p, varies, vary
-from ..transforms.vmap import axis_environment, bound_axis, named_axes
+from ...core.graph import Equation, Graph, GraphTrace, Var, record
+from ...core.primitive import PRIMITIVES, Primitive
+from ...core.programs import with_programs
+from ...core.tracer import Trace, Tracer
+from ...core.values import Aval, aval_of, dtype_of
+from ...ops.families import constant
+from ...transforms.batching import BatchTrace, BatchTracer
+from ...transforms.collective_primitives import all_gather_p, ppermute_p, psum_p, psum_transpose_p, varies, vary
+from ...transforms.vmap import axis_environment, bound_axis, named_axes
 
 __all__ = [
     "Axis",

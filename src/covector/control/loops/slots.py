@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ConcretizationError
-from ..core.graph import Graph, record
-from ..core.tracer import Tracer
-from ..core.values import Aval
-from ..transforms.batching import BatchTracer
-from .axes import recorded, settle_axes
+from ...core.errors import ConcretizationError
+from ...core.graph import Graph, record
+from ...core.tracer import Tracer
+from ...core.values import Aval
+from ...transforms.batching import BatchTracer
+from ..programs.axes import recorded, settle_axes
+from ..programs.residuals import part
 from .checkpointing import Checkpointed, avals_of, keeping, recomputed
 from .loop import Operands, bind_loop, is_recorded
-from .loop_split import Backward
-from .residuals import part
 from .revolve import Schedule, schedule
+from .split import Backward
 
 __all__ = ["Slots"]
 

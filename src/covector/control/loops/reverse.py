@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import NotDifferentiableError
-from ..core.graph import Var
-from ..core.tracer import concrete
-from ..core.values import Aval, dtype_of
+from ...core.errors import NotDifferentiableError
+from ...core.graph import Var
+from ...core.tracer import concrete
+from ...core.values import Aval, dtype_of
+from ..programs.derivatives import Source
+from .again import Again, is_better
 from .capacity import capacity_of, tag_of, with_capacities
-from .derivatives import Source
 from .loop import Operands, bind_loop, is_recorded, out_avals
-from .loop_again import Again, is_better
-from .loop_split import Kept, Split, dependent
+from .split import Kept, Split, dependent
 
 __all__ = ["pull", "residuals", "transpose"]
 

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.graph import Graph, Var
-from ..core.values import Aval
+from ...core.graph import Graph, Var
+from ...core.values import Aval
+from ..programs.axes import bound_axes, recorded, settle_axes
+from ..programs.derivatives import Derived, Source, Tape
+from ..programs.residuals import part
 from .accumulation import accumulated
-from .axes import bound_axes, recorded, settle_axes
 from .capacity import FIRST, assumed, capacities_in, repeated
-from .derivatives import Derived, Source, Tape
 from .loop import Operands, out_avals
-from .residuals import part
 
 __all__ = ["Backward", "Kept", "Split", "dependent"]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.cotangents import zeros
-from ..core.graph import Graph
-from .axes import recorded, settle_axes
-from .derivatives import dual
+from ...core.cotangents import zeros
+from ...core.graph import Graph
+from ..programs.axes import recorded, settle_axes
+from ..programs.derivatives import dual
 from .loop import Operands, bind_loop, out_avals
 
 __all__ = ["forward"]

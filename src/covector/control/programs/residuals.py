@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..core.graph import Equation, Graph, Var
+from ...core.graph import Equation, Graph, Var
 
 __all__ = ["LIMIT", "part", "residuals", "used"]
 

@@ -1,0 +1,1 @@
+"""The primitive `branch` and its rules."""

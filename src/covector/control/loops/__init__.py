@@ -1,0 +1,1 @@
+"""The primitive `loop` and its rules."""

@@ -1,0 +1,1 @@
+"""Programs: recording functions as programs, and making derived programs of them."""
