@@ -77,7 +77,7 @@ def solve_ivp(
     ...     return [y[1], mu * (1 - y[0] ** 2) * y[1] - y[0]]
     >>> result = solve_ivp(van_der_pol, (0, 500), [2.0, 0.0], method="Radau", args=(1000.0,))
     >>> result.y[0, -1].round(2), result.success
-    (np.float64(1.48), True)
+    (np.float64(1.6), True)
     """
     given = tree.leaves((t_span, y0, t_eval, args, options))
     if any(isinstance(x, Tracer) for x in given):
