@@ -34,7 +34,7 @@ def odeint(
     hmax: float = np.inf,
     adjoint: str = "discrete",
 ) -> Any:
-    """Solve an initial value problem y' = func(y, t, *args), differentiably.
+    """Solve an initial value problem ``y' = func(y, t, *args)``, differentiably.
 
     Parameters
     ----------
