@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from typing import Any
 
@@ -21,6 +22,9 @@ from covector.control.loops.loop import loop_p
 from covector.core.graph import Graph, record
 from covector.core.values import Aval, aval_of
 
+COUNT = 2000 if os.environ.get("COVECTOR_FULL") else 160
+"""How many random programs."""
+
 
 def run(graph: Graph, args: Any) -> list[Any]:
     with np.errstate(all="ignore"):
@@ -34,7 +38,7 @@ def assert_same(got: list[Any], want: list[Any]) -> None:
         np.testing.assert_allclose(g, w, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("seed", range(400))
+@pytest.mark.parametrize("seed", range(COUNT))
 def test_random_programs(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     if seed % 2:
         monkeypatch.setattr(rows, "_LITTLE", 0 if seed % 3 else 1 << 21)
@@ -53,7 +57,7 @@ def test_random_programs(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert_same(run(check(simplify(simple)), args), want)
 
 
-@pytest.mark.parametrize("seed", range(400, 420))
+@pytest.mark.parametrize("seed", range(400, 400 + COUNT // 10))
 def test_random_programs_compiled(seed: int) -> None:
     graph, args = random_program(seed)
     want = run(graph, args)
